@@ -1,0 +1,11 @@
+"""Knative on one machine, without Kubernetes.
+
+Read in this order:
+
+    core/         decisions: pure functions of (inputs, now); no socket, file, thread or wall clock
+    dataplane/    one hop for a request: gateway, activator and queue-proxy are function calls here
+    runtimes/     what runs an instance: a process, a container, or a model of one
+    api/          the Kubernetes API: objects, versions, watches; the only door for intent
+    controller.py observe -> plan -> act; the only writer of status
+    cli.py        `knative-emulator up | apply | get | delete | logs | status`
+"""

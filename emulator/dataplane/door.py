@@ -1,0 +1,64 @@
+"""The narrow door between the data plane and the controller: statistics up, routes and capacity down.
+
+Nothing but these values crosses it, so that the data plane can move into processes of its own behind a pipe.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emulator.core.revision import RevisionKey
+
+
+class Target(NamedTuple):
+    """One weighted target of a host; the percents of a host's targets sum to 100."""
+
+    revision: RevisionKey
+    percent: int
+
+
+#: Host name in lower case and without a port -> its targets. A host that is not here gets 404.
+Routes = Mapping[str, tuple[Target, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a *ready* instance listens."""
+
+    instance: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """All that the data plane must know of one revision.
+
+    Attributes:
+        endpoints: the ready instances; one that is absent gets no new request, those it has in hand go on.
+        container_concurrency: hard limit of requests in one instance at a time; 0 means none.
+        timeout: seconds for the whole request (`timeoutSeconds`).
+        response_start_timeout: seconds to the first byte of the response; 0 means none.
+        idle_timeout: seconds between two bytes of the response; 0 means none.
+        proxied: the activator is in the path (serverless service in mode Proxy). Always so at zero endpoints.
+        activators: how many activators share the revision's capacity (`numActivators`).
+    """
+
+    endpoints: tuple[Endpoint, ...] = ()
+    container_concurrency: int = 0
+    timeout: float = 300.0
+    response_start_timeout: float = 0.0
+    idle_timeout: float = 0.0
+    proxied: bool = True
+    activators: int = 2
+
+
+class RevisionStat(NamedTuple):
+    """What one revision reported for the time since its last report.
+
+    `concurrency` is time-weighted, over all requests in the revision, the waiting ones included.
+    """
+
+    revision: RevisionKey
+    concurrency: float
+    requests: float

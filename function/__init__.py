@@ -1,0 +1,1 @@
+"""The login function: a login service as one serverless function."""
