@@ -5,7 +5,7 @@ Nothing but these values crosses it, so that the data plane can move into proces
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from emulator.core.revision import RevisionKey
 
@@ -62,3 +62,35 @@ class RevisionStat(NamedTuple):
     revision: RevisionKey
     concurrency: float
     requests: float
+
+
+class Plane(Protocol):
+    """The data plane as the controller sees it; the simulated one is another."""
+
+    def set_routes(self, routes: Routes) -> None:
+        """Replace the whole table of hosts at once."""
+        ...
+
+    def set_backend(self, key: RevisionKey, backend: Backend) -> None:
+        """Say what a revision has now; a waiting request may go at once."""
+        ...
+
+    def remove_backend(self, key: RevisionKey) -> None:
+        """Forget a revision; what waits for it is answered 503."""
+        ...
+
+    def report(self) -> list[RevisionStat]:
+        """What each revision that had requests has to report since the last call."""
+        ...
+
+    def in_flight(self, instance: str) -> int:
+        """Requests that the instance has in hand."""
+        ...
+
+    def waiting(self, key: RevisionKey) -> int:
+        """Requests that wait for the revision to have room."""
+        ...
+
+    def served(self, instance: str) -> int:
+        """Requests that the instance has answered since it was made known."""
+        ...

@@ -1,0 +1,112 @@
+"""The life of one instance, as a table; when a crashed one starts again; which ones start or go.
+
+Sources: the kubelet's container restarts (back-off 10 s, doubled up to 300 s, forgotten after 10 min without a crash,
+the first restart at once) and the replica set controller's ranking of pods to delete.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from emulator.core.revision import RevisionKey
+
+BACK_OFF_START = 10.0
+BACK_OFF_LIMIT = 300.0
+BACK_OFF_RESET = 600.0
+
+
+class Phase(StrEnum):
+    """Where an instance is in its life."""
+
+    STARTING = "Starting"
+    READY = "Ready"
+    UNREADY = "Unready"
+    BACK_OFF = "CrashLoopBackOff"
+    DRAINING = "Draining"
+    STOPPING = "Stopping"
+    GONE = "Gone"
+
+
+class Signal(StrEnum):
+    """What happens to an instance: reported by the kubelet, or decided by the controller (the last three)."""
+
+    PROBE_OK = "probe succeeded"
+    PROBE_FAILED = "probe failed"
+    EXITED = "exited"
+    RETRY = "restarted"
+    DRAIN = "drain"
+    STOP = "stop"
+
+
+#: (phase, signal) -> next phase. What is not here can't happen, and is ignored: reports may come late.
+TRANSITIONS = {
+    (Phase.STARTING, Signal.PROBE_OK): Phase.READY,
+    (Phase.STARTING, Signal.EXITED): Phase.BACK_OFF,
+    (Phase.STARTING, Signal.DRAIN): Phase.DRAINING,
+    (Phase.READY, Signal.PROBE_FAILED): Phase.UNREADY,
+    (Phase.READY, Signal.EXITED): Phase.BACK_OFF,
+    (Phase.READY, Signal.DRAIN): Phase.DRAINING,
+    (Phase.UNREADY, Signal.PROBE_OK): Phase.READY,
+    (Phase.UNREADY, Signal.EXITED): Phase.BACK_OFF,
+    (Phase.UNREADY, Signal.DRAIN): Phase.DRAINING,
+    (Phase.BACK_OFF, Signal.RETRY): Phase.STARTING,
+    (Phase.BACK_OFF, Signal.DRAIN): Phase.GONE,
+    (Phase.DRAINING, Signal.STOP): Phase.STOPPING,
+    (Phase.DRAINING, Signal.EXITED): Phase.GONE,
+    (Phase.STOPPING, Signal.EXITED): Phase.GONE,
+}
+
+#: Phases of an instance that counts as a replica: the others are on their way out.
+ALIVE = frozenset({Phase.STARTING, Phase.READY, Phase.UNREADY, Phase.BACK_OFF})
+#: Scale-down takes from the left: what serves nobody first, and the youngest of those.
+_DELETE_ORDER = (Phase.BACK_OFF, Phase.STARTING, Phase.UNREADY, Phase.READY)
+
+
+@dataclass(slots=True)
+class Instance:
+    """One replica of a revision. Times are Unix seconds; `since` is when the phase began."""
+
+    name: str
+    revision: RevisionKey
+    created: float
+    phase: Phase = Phase.STARTING
+    since: float = field(default=0.0)
+    host: str = ""
+    port: int = 0
+    restarts: int = 0
+    back_off: float = 0.0
+    started: float = 0.0
+    exit_code: int | None = None
+    message: str = ""
+
+    def signal(self, signal: Signal, now: float) -> bool:
+        """Move along the table; False where the table has no such move."""
+        following = TRANSITIONS.get((self.phase, signal))
+        if following is None:
+            return False
+        if following is Phase.BACK_OFF:
+            self.back_off = next_back_off(self, now)
+        elif signal is Signal.RETRY:
+            self.restarts += 1
+            self.started = now
+        self.phase, self.since = following, now
+        return True
+
+    @property
+    def retry_at(self) -> float:
+        """When an instance in back-off starts again."""
+        return self.since + self.back_off
+
+
+def next_back_off(instance: Instance, now: float) -> float:
+    """Seconds to wait before the restart after a crash at `now`: 0, 10, 20, ... 300."""
+    if instance.restarts == 0 or now - instance.started >= BACK_OFF_RESET:
+        return 0.0
+    return min(max(instance.back_off * 2, BACK_OFF_START), BACK_OFF_LIMIT)
+
+
+def surplus(instances: Iterable[Instance], wanted: int) -> list[Instance]:
+    """Which of the living instances go when only `wanted` may stay."""
+    alive = [instance for instance in instances if instance.phase in ALIVE]
+    ranked = sorted(alive, key=lambda instance: (_DELETE_ORDER.index(instance.phase), -instance.created))
+    return ranked[: max(len(alive) - wanted, 0)]

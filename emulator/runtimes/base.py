@@ -1,0 +1,105 @@
+"""The tiny base that every runtime shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from emulator.core.instance import Signal
+from emulator.core.revision import RevisionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One instance to run: what a pod's serving container says, with its environment already resolved.
+
+    `probes` are the container's, by kind (`readiness`, `liveness`, `startup`), as Kubernetes writes them.
+    """
+
+    instance: str
+    revision: RevisionKey
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    working_dir: str | None
+    container_port: int
+    probes: Mapping[str, Mapping[str, Any]]
+
+
+class Report(NamedTuple):
+    """What became of an instance: PROBE_OK with its address, PROBE_FAILED with the reason, EXITED with code and words.
+
+    `reason` is Kubernetes' word where the instance could not even be started (`ContainerMissing`, ...).
+    """
+
+    instance: str
+    signal: Signal
+    host: str = ""
+    port: int = 0
+    exit_code: int | None = None
+    message: str = ""
+    reason: str = ""
+
+
+class Node(Protocol):
+    """What keeps instances running for the controller: the kubelet, or a model of it. Nothing here blocks."""
+
+    def start(self, launch: Launch) -> None:
+        """Start an instance; what became of it is reported later, never assumed."""
+        ...
+
+    def stop(self, instance: str, grace: float) -> None:
+        """End an instance; it is gone when it has been reported to have exited."""
+        ...
+
+
+class Address(NamedTuple):
+    """Where the instance will listen, once it does."""
+
+    host: str
+    port: int
+
+
+class Exit(NamedTuple):
+    """How an instance ended: its exit code (128+N for signal N, as a shell counts) and its last log lines."""
+
+    code: int
+    last_lines: str
+
+
+class Handle(Protocol):
+    """A running instance."""
+
+    address: Address
+
+    def wait(self) -> Exit:
+        """Block this greenlet until the instance has ended."""
+        ...
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end (SIGTERM), and end it (SIGKILL) after `grace` seconds. Does not block."""
+        ...
+
+
+class Runtime(Protocol):
+    """Starts instances. All calls are made from greenlets and must let others run while they wait."""
+
+    def check(self, launch: Launch) -> None:
+        """Raise LaunchError if such an instance could never start; cheap, and asked before anything starts."""
+        ...
+
+    def start(self, launch: Launch, log: "LogSink") -> Handle:
+        """Start it; raises LaunchError."""
+        ...
+
+    def sweep(self) -> int:
+        """End what an emulator that was killed left running; returns how many instances that were."""
+        ...
+
+
+class LogSink(Protocol):
+    """Takes the lines that an instance prints."""
+
+    def write(self, line: str) -> None: ...
+
+    def tail(self, lines: int) -> str: ...

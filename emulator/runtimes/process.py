@@ -1,0 +1,134 @@
+"""Instances as processes of this machine: the command that the `images:` table names for the manifest's image.
+
+A process gets a free port of the loopback as `$PORT`, its own process group, and a mark in its environment: whatever
+still carries the mark of a state folder when an emulator starts there was left by one that was killed.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import gevent
+import psutil
+from gevent import subprocess
+
+from emulator.errors import LaunchError
+from emulator.runtimes.base import Address, Exit, Handle, Launch, LogSink
+
+LOOPBACK = "127.0.0.1"
+#: Environment variable that marks our processes with the state folder of their emulator.
+MARK = "KNATIVE_EMULATOR_STATE"
+#: Seconds that leftovers of a killed emulator get between SIGTERM and SIGKILL.
+SWEEP_GRACE = 5.0
+#: Lines of the log that an exit is reported with, as Knative quotes a container's last words.
+LAST_LINES = 10
+#: Bytes of one printed line that are kept; a longer one is cut, so that no program can fill our memory.
+LINE_LIMIT = 16 * 1024
+
+
+class ProcessRuntime:
+    """Runs `images[IMAGE]` (a command as one string, split as a shell would) with the manifest's args appended.
+
+    A `command` in the manifest replaces the table's, as it replaces an image's entry point.
+    """
+
+    def __init__(self, images: Mapping[str, str], state_dir: Path, config_file: Path, working_dir: Path) -> None:
+        self._images = images
+        self._state_dir = state_dir
+        self._config_file = config_file
+        self._working_dir = working_dir
+
+    def check(self, launch: Launch) -> None:
+        """Raise LaunchError where neither the manifest nor the table says what to run."""
+        if not launch.command and launch.image not in self._images:
+            raise LaunchError(
+                "ContainerMissing",
+                f'no command stands for image "{launch.image}": add the line '
+                f'`  "{launch.image}": "COMMAND"` under `images:` in {self._config_file}',
+            )
+
+    def start(self, launch: Launch, log: LogSink) -> Handle:
+        self.check(launch)
+        command = [*(launch.command or shlex.split(self._images[launch.image])), *launch.args]
+        address = Address(LOOPBACK, free_port())
+        env = os.environ | launch.env | {"PORT": str(address.port), MARK: str(self._state_dir)}
+        try:
+            process = subprocess.Popen(
+                command,
+                env=env,
+                cwd=launch.working_dir or self._working_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise LaunchError(
+                "ContainerMissing",
+                f'the command for image "{launch.image}" can\'t be started ({error.strerror}: {error.filename}): '
+                f"correct `images:` in {self._config_file}",
+            ) from error
+        return _Process(process, address, log)
+
+    def sweep(self) -> int:
+        left = [process for process in psutil.process_iter() if self._is_ours(process)]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(left, timeout=SWEEP_GRACE)[1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return len(left)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.pid != os.getpid() and process.environ().get(MARK) == str(self._state_dir)
+        except (psutil.Error, OSError):
+            return False
+
+
+class _Process:
+    """One process group, and the greenlet that reads what it prints."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", address: Address, log: LogSink) -> None:
+        self.address = address
+        self._process = process
+        self._log = log
+        self._reader = gevent.spawn(self._read)
+
+    def wait(self) -> Exit:
+        code = self._process.wait()
+        # What it printed last may still be in the pipe; a child of its own may hold the pipe open, so not for ever.
+        self._reader.join(timeout=1)
+        self._signal(signal.SIGKILL)
+        return Exit(code if code >= 0 else 128 - code, self._log.tail(LAST_LINES))
+
+    def stop(self, grace: float) -> None:
+        self._signal(signal.SIGTERM)
+        gevent.spawn_later(grace, self._kill)
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _read(self) -> None:
+        out = self._process.stdout
+        assert out is not None  # noqa: S101 - it was opened as a pipe just above
+        with out:
+            for line in iter(lambda: out.readline(LINE_LIMIT), b""):
+                self._log.write(line.decode(errors="replace").rstrip("\r\n"))
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,60 @@
+import pytest
+
+from emulator.core.instance import Instance, Phase, Signal, surplus
+from emulator.core.revision import RevisionKey
+
+KEY = RevisionKey("default", "login-00001")
+
+
+def crashed(times: int, uptime: float) -> Instance:
+    instance = Instance("i", KEY, created=0.0)
+    now = 0.0
+    for _ in range(times):
+        now += uptime
+        assert instance.signal(Signal.EXITED, now)
+        now = instance.retry_at
+        assert instance.signal(Signal.RETRY, now)
+    instance.signal(Signal.EXITED, now + uptime)
+    return instance
+
+
+def test_the_first_restart_is_at_once_and_the_next_wait_longer_up_to_a_limit() -> None:
+    assert [crashed(times, 1.0).back_off for times in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_ten_good_minutes_forget_the_crashes() -> None:
+    assert crashed(5, 600.0).back_off == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "phase"),
+    [
+        ([Signal.PROBE_OK], Phase.READY),
+        ([Signal.PROBE_OK, Signal.PROBE_FAILED], Phase.UNREADY),
+        ([Signal.PROBE_OK, Signal.PROBE_FAILED, Signal.PROBE_OK], Phase.READY),
+        ([Signal.EXITED], Phase.BACK_OFF),
+        ([Signal.EXITED, Signal.RETRY], Phase.STARTING),
+        ([Signal.EXITED, Signal.DRAIN], Phase.GONE),
+        ([Signal.PROBE_OK, Signal.DRAIN, Signal.STOP, Signal.EXITED], Phase.GONE),
+        ([Signal.PROBE_OK, Signal.DRAIN, Signal.EXITED], Phase.GONE),
+    ],
+)
+def test_life_follows_the_table(path: list[Signal], phase: Phase) -> None:
+    instance = Instance("i", KEY, created=0.0)
+    assert all(instance.signal(signal, 1.0) for signal in path)
+    assert instance.phase is phase
+
+
+def test_a_late_report_is_ignored() -> None:
+    instance = Instance("i", KEY, created=0.0)
+    instance.signal(Signal.DRAIN, 1.0)
+    assert not instance.signal(Signal.PROBE_OK, 2.0)
+    assert instance.phase is Phase.DRAINING
+    assert instance.since == 1.0
+
+
+def test_scale_down_takes_what_serves_nobody_then_the_youngest() -> None:
+    phases = [Phase.READY, Phase.READY, Phase.STARTING, Phase.BACK_OFF, Phase.UNREADY, Phase.DRAINING]
+    instances = [Instance(f"i{n}", KEY, created=float(n), phase=phase) for n, phase in enumerate(phases)]
+    assert [i.name for i in surplus(instances, 1)] == ["i3", "i2", "i4", "i1"]
+    assert surplus(instances, 5) == []
