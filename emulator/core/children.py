@@ -1,0 +1,124 @@
+"""The objects that a Service becomes: Configuration and Route of its name, and a Revision for each generation.
+
+Metadata rules: knative/serving pkg/reconciler/service/resources and pkg/reconciler/configuration/resources. What a child
+is told is what its parent says now; keys that the parent lost are lost here too. Stored children keep their server-set
+metadata and status: `merged` puts a wanted child over the stored one.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+SERVING = "serving.knative.dev"
+ROUTING_STATE = f"{SERVING}/routingState"
+ROUTING_STATE_MODIFIED = f"{SERVING}/routingStateModified"
+ROUTES = f"{SERVING}/routes"
+#: Annotations that stay with the object that a person wrote.
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ROLLOUT_DURATION = f"{SERVING}/rollout-duration"
+#: Labels of a Configuration that its Revisions carry under the same key.
+_INHERITED = (f"{SERVING}/service", f"{SERVING}/serviceUID")
+
+Object = dict[str, Any]
+
+
+def configuration(service: Mapping[str, Any]) -> Object:
+    """The Configuration of a stored Service."""
+    meta = service["metadata"]
+    name = meta["name"]
+    annotations = _without(meta.get("annotations"), _LAST_APPLIED, _ROLLOUT_DURATION) | {ROUTES: name}
+    labels = {**meta.get("labels", {}), f"{SERVING}/service": name, f"{SERVING}/serviceUID": meta["uid"]}
+    return _child(service, "Configuration", name, annotations, labels, {"template": service["spec"]["template"]})
+
+
+def route(service: Mapping[str, Any]) -> Object:
+    """The Route of a stored Service: its traffic, of which what names no revision follows the Configuration."""
+    meta = service["metadata"]
+    name = meta["name"]
+    labels = {**meta.get("labels", {}), f"{SERVING}/service": name}
+    traffic = [
+        target if target.get("revisionName") else {"configurationName": name} | target
+        for target in service["spec"]["traffic"]
+    ]
+    return _child(
+        service, "Route", name, _without(meta.get("annotations"), _LAST_APPLIED), labels, {"traffic": traffic}
+    )
+
+
+def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
+    """The Revision for a stored Configuration's generation; `now` is an RFC 3339 time.
+
+    Labels and annotations of the Configuration itself are not passed on, those of its template are.
+    """
+    meta = config["metadata"]
+    template = config["spec"]["template"]
+    of = template.get("metadata") or {}
+    routed = meta.get("annotations", {}).get(ROUTES)
+    annotations = {
+        **(of.get("annotations") or {}),
+        **_some({f"{SERVING}/creator": meta.get("annotations", {}).get(f"{SERVING}/lastModifier"), ROUTES: routed}),
+        ROUTING_STATE_MODIFIED: now,
+    }
+    labels = {
+        **(of.get("labels") or {}),
+        f"{SERVING}/configuration": meta["name"],
+        f"{SERVING}/configurationGeneration": str(meta["generation"]),
+        f"{SERVING}/configurationUID": meta["uid"],
+        ROUTING_STATE: "active" if routed else "pending",
+        **_some({key: meta.get("labels", {}).get(key) for key in _INHERITED}),
+    }
+    return _child(config, "Revision", name, annotations, labels, template["spec"])
+
+
+def with_routing_state(stored: Mapping[str, Any], state: str, now: str) -> Object:
+    """A stored Revision marked `active` (some route leads to it) or `reserve`; the same object if it is so already."""
+    meta = stored["metadata"]
+    if meta["labels"].get(ROUTING_STATE) == state:
+        return dict(stored)
+    labels = meta["labels"] | {ROUTING_STATE: state}
+    annotations = meta["annotations"] | {ROUTING_STATE_MODIFIED: now}
+    return dict(stored) | {"metadata": meta | {"labels": labels, "annotations": annotations}}
+
+
+def merged(wanted: Object, stored: Mapping[str, Any]) -> Object:
+    """What to store so that a stored child becomes as wanted: the server's metadata and the status stay."""
+    return wanted | {"metadata": stored["metadata"] | wanted["metadata"]}
+
+
+def _child(
+    owner: Mapping[str, Any],
+    kind: str,
+    name: str,
+    annotations: Mapping[str, str],
+    labels: Mapping[str, str],
+    spec: Mapping[str, Any],
+) -> Object:
+    meta = owner["metadata"]
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {
+        "apiVersion": f"{SERVING}/v1",
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": meta["namespace"],
+            "annotations": dict(annotations),
+            "labels": dict(labels),
+            "ownerReferences": [reference],
+        },
+        "spec": copy.deepcopy(dict(spec)),
+    }
+
+
+def _without(annotations: Mapping[str, str] | None, *keys: str) -> dict[str, str]:
+    return {key: value for key, value in (annotations or {}).items() if key not in keys}
+
+
+def _some(entries: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in entries.items() if value is not None}
