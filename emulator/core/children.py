@@ -1,8 +1,8 @@
 """The objects that a Service becomes: Configuration and Route of its name, and a Revision for each generation.
 
-Metadata rules: knative/serving pkg/reconciler/service/resources and pkg/reconciler/configuration/resources. What a child
-is told is what its parent says now; keys that the parent lost are lost here too. Stored children keep their server-set
-metadata and status: `merged` puts a wanted child over the stored one.
+Metadata rules: knative/serving pkg/reconciler/service/resources and pkg/reconciler/configuration/resources. What a
+child is told is what its parent says now; keys that the parent lost are lost here too. Stored children keep their
+server-set metadata and status: `merged` puts a wanted child over the stored one.
 """
 
 import copy
@@ -28,7 +28,8 @@ def configuration(service: Mapping[str, Any]) -> Object:
     name = meta["name"]
     annotations = _without(meta.get("annotations"), _LAST_APPLIED, _ROLLOUT_DURATION) | {ROUTES: name}
     labels = {**meta.get("labels", {}), f"{SERVING}/service": name, f"{SERVING}/serviceUID": meta["uid"]}
-    return _child(service, "Configuration", name, annotations, labels, {"template": service["spec"]["template"]})
+    spec = {"template": service["spec"]["template"]}
+    return _child(service, "Configuration", name, annotations=annotations, labels=labels, spec=spec)
 
 
 def route(service: Mapping[str, Any]) -> Object:
@@ -67,7 +68,7 @@ def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
         ROUTING_STATE: "active" if routed else "pending",
         **_some({key: meta.get("labels", {}).get(key) for key in _INHERITED}),
     }
-    return _child(config, "Revision", name, annotations, labels, template["spec"])
+    return _child(config, "Revision", name, annotations=annotations, labels=labels, spec=template["spec"])
 
 
 def with_routing_state(stored: Mapping[str, Any], state: str, now: str) -> Object:
@@ -89,6 +90,7 @@ def _child(
     owner: Mapping[str, Any],
     kind: str,
     name: str,
+    *,
     annotations: Mapping[str, str],
     labels: Mapping[str, str],
     spec: Mapping[str, Any],
