@@ -1,0 +1,125 @@
+"""One request as the handlers see it: its body, its caller, and what will be logged about it."""
+
+import json
+import select
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from function.errors import Refusal
+from function.hashing import Patience
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+#: Under which names servers put the connection's socket into the WSGI environment: ours, and gunicorn's.
+SOCKET_KEYS = ("function.socket", "gunicorn.socket")
+
+
+class Call:
+    """A request on its way through a handler.
+
+    Attributes:
+        request: Flask's request.
+        started: monotonic seconds at which it came.
+        notes: fields for its log line, such as outcome and reason.
+    """
+
+    def __init__(self, request: flask.Request, *, trusted_proxies: int) -> None:
+        self.request = request
+        self.started = time.monotonic()
+        self.notes: dict[str, Any] = {}
+        self._trusted_proxies = trusted_proxies
+
+    @property
+    def client(self) -> str:
+        """The client's address: the hop before the proxies that we trust (A4); what is left of it anybody can forge."""
+        forwarded = self.request.headers.get("X-Forwarded-For", "")
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()] + [self.request.remote_addr or ""]
+        return hops[max(0, len(hops) - 1 - self._trusted_proxies)]
+
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            Refusal: 413 when it is over the limit (Flask's `max_content_length`), 400 when it ends early.
+        """
+        try:
+            return self.request.get_data()
+        except HTTPException as error:
+            # Nobody may try again to read what was refused; the framework does, before it answers.
+            self.request.environ["wsgi.input_terminated"] = True
+            vars(self.request)["stream"] = _Nothing()
+            raise Refusal(error.code or 400, "The request body is too long or incomplete.") from None
+
+    def fields(self, names: Iterable[str], types: Iterable[str] = (JSON_TYPE, FORM_TYPE)) -> Mapping[str, str]:
+        """Those of `names` that the body has, as strings; what else it has is ignored (RFC 6749 section 3.2).
+
+        Raises:
+            Refusal: 415 for another media type, 400 for a body that is not what its type says, 413.
+        """
+        media = self.request.mimetype
+        if media not in types:
+            raise Refusal(415, f"Send {' or '.join(types)}.", headers={"Accept-Post": ", ".join(types)})
+        try:
+            text = self.body().decode()
+            pairs = (
+                _json_pairs(text) if media == JSON_TYPE else parse_qsl(text, keep_blank_values=True, errors="strict")
+            )
+        except (ValueError, RecursionError):
+            raise Refusal(400, f"The body is not valid {media}.") from None
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Refusal(400, f"{name} is there more than once.")
+            if name in names:
+                if not isinstance(value, str):
+                    raise Refusal(400, f"{name} must be a string.")
+                found[name] = value
+        return found
+
+    def bearer(self) -> str:
+        """The token of the Authorization header.
+
+        Raises:
+            Refusal: 401 with nothing but the scheme, as RFC 6750 section 3.1 asks where no token was sent.
+        """
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Refusal(
+                401,
+                "Send a bearer token.",
+                code="invalid_token",
+                headers={"WWW-Authenticate": "Bearer"},
+                reason="no token",
+            )
+        return token.strip()
+
+    def patience(self, seconds: float) -> Patience:
+        return Patience(self.started + seconds, self.gone)
+
+    def gone(self) -> bool:
+        """Whether the client has closed its end: asked of the descriptor, so any thread may, and nothing is read."""
+        sock = next((self.request.environ[key] for key in SOCKET_KEYS if key in self.request.environ), None)
+        if sock is None or sock.fileno() < 0:
+            return sock is not None
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+
+class _Nothing:
+    """A body of which nothing is left."""
+
+    def read(self, _size: int = -1) -> bytes:
+        return b""
+
+
+def _json_pairs(text: str) -> list[tuple[str, Any]]:
+    document = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    if not isinstance(document, list) or not text.lstrip().startswith("{"):
+        raise ValueError("not an object")
+    return document

@@ -1,0 +1,74 @@
+"""`login-function serve | users ... | settings`.
+
+What a command needs is imported when it runs: `serve` is a cold start.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from function.errors import LoginFunctionError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done; 1 not done, and one sentence on stderr says why; 2 wrong usage."""
+    # While imports run, too: for PID 1 the kernel ignores a SIGTERM that nobody handles.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except LoginFunctionError as error:
+        print(f"login-function: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="login-function", description="A login service as a serverless function.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="serve HTTP until SIGTERM").set_defaults(run=_serve)
+    commands.add_parser("settings", help="print the settings as a Markdown table").set_defaults(run=_settings)
+    users = commands.add_parser("users", help="manage the users in the database").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+
+    add = users.add_parser("add", help="add a user; asks for the password")
+    add.add_argument("name")
+    source = add.add_mutually_exclusive_group()
+    source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    source.add_argument("--generate", action="store_true", help="make a password and print it, once")
+    add.add_argument("--if-missing", action="store_true", help="do nothing where the user exists, rather than fail")
+
+    users.add_parser("list", help="list the users")
+    for action in ("disable", "enable"):
+        users.add_parser(action, help=f"{action} a user").add_argument("name")
+    take = users.add_parser("import", help="import users with their bcrypt hashes: all of a file, or nothing")
+    take.add_argument("file", help="JSON lines or CSV; - is standard input")
+    take.add_argument("--format", choices=("json", "csv"), help="default: by the file's name, else json")
+    users.add_parser("export", help="print every user as a JSON line, hash included")
+    for action, command in users.choices.items():
+        command.set_defaults(run=_users, action=action)
+    return parser
+
+
+def _serve(_options: argparse.Namespace) -> int:
+    from function.serve import serve  # noqa: PLC0415
+
+    return serve()
+
+
+def _settings(_options: argparse.Namespace) -> int:
+    from function.settings import markdown  # noqa: PLC0415
+
+    print(markdown(), end="")
+    return 0
+
+
+def _users(options: argparse.Namespace) -> int:
+    from function.commands import ACTIONS, opened  # noqa: PLC0415
+
+    with opened() as (settings, database):
+        for line in ACTIONS[options.action](settings, database, options):
+            print(line)
+    return 0

@@ -1,0 +1,131 @@
+"""POST /login, and the one way in which a name and a password are checked, whoever asks."""
+
+from typing import NamedTuple
+
+from flask import Response
+
+from function import logs, names
+from function.answers import document
+from function.call import Call
+from function.errors import BadHashError, Refusal
+from function.hashing import Patience, Timing
+from function.passwords import Verdict
+from function.service import Service
+from function.store import users
+from function.store.users import User
+
+
+class Attempt(NamedTuple):
+    """How a login ended.
+
+    Attributes:
+        user: who it is, or None when it was refused.
+        user_id: the account that was tried, where there is one; for the log only.
+        reason: why it was refused; for the log only (A1).
+        timing: what it cost.
+    """
+
+    user: User | None
+    user_id: str
+    reason: str
+    timing: Timing
+
+
+def login(service: Service, call: Call) -> Response:
+    """POST /login: a name and a password for an access and a refresh token (RFC 6749 section 5.1)."""
+    fields = call.fields(("username", "password"))
+    if fields.keys() != {"username", "password"}:
+        raise Refusal(400, "Send username and password.")
+    attempt = attempted(service, call, fields["username"], fields["password"])
+    if attempt.user is None:
+        raise Refusal(
+            401,
+            "The user name or the password is wrong.",
+            code="invalid_grant",
+            headers={"WWW-Authenticate": 'Bearer realm="login"'},
+            reason=attempt.reason,
+        )
+    response = granted(service, attempt.user.id, service.sessions.begin(attempt.user.id, service.now()))
+    # Only where it succeeded: on a refusal it would tell to the microsecond what A1 keeps level.
+    queued, hashed = (f"{seconds * 1000:.1f}" for seconds in attempt.timing)
+    response.headers["Server-Timing"] = f"queue;dur={queued}, hash;dur={hashed}"
+    return response
+
+
+def granted(service: Service, user_id: str, refresh_token: str) -> Response:
+    """The token response of RFC 6749 section 5.1."""
+    return document(
+        {
+            "access_token": service.tokens.issue(user_id, service.now()),
+            "token_type": "Bearer",
+            "expires_in": service.tokens.ttl,
+            "refresh_token": refresh_token,
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def attempted(service: Service, call: Call, name: str, password: str) -> Attempt:
+    """Check a name and a password: counted, and noted for the log.
+
+    Raises:
+        Refusal: 503 when there is no time to hash it, 499 when the client has gone.
+    """
+    metrics = service.metrics
+    metrics.add("login_hashes_submitted_total")
+    try:
+        attempt = check(service, name, password, call.patience(service.settings.login_deadline))
+    except Refusal as refusal:
+        call.notes |= {"outcome": "shed"}
+        metrics.add("login_attempts_total", outcome="shed")
+        metrics.add("login_hashes_shed_total", reason=refusal.reason)
+        raise
+    outcome = "refused" if attempt.user is None else "ok"
+    call.notes |= {"outcome": outcome, "user": attempt.user_id, "reason": attempt.reason}
+    metrics.add("login_attempts_total", outcome=outcome)
+    metrics.add("login_hashes_completed_total", algorithm="bcrypt", cost=service.settings.hash_cost, outcome=outcome)
+    metrics.add("login_hash_seconds_total", attempt.timing.hashed)
+    metrics.add("login_queue_seconds_total", attempt.timing.queued)
+    return attempt
+
+
+def check(service: Service, name: str, password: str, patience: Patience) -> Attempt:
+    """Look up, hash, decide. Whatever the reason to refuse, one hash's time is spent on it (A1).
+
+    Raises:
+        Refusal: as `HashLane`.
+    """
+    try:
+        wanted = names.normalise(name)
+    except ValueError:
+        wanted = ""  # the name of nobody, and looked up all the same
+    with service.hashing.place(patience):
+        user = service.database.read(lambda connection: users.by_name(connection, wanted))
+        usable = user is not None and user.disabled_at is None
+        stored = user.password_hash if user is not None and usable else None
+
+        def work() -> Verdict | BadHashError:
+            try:
+                return service.passwords.verify(password, stored)
+            except BadHashError as error:
+                return error
+
+        verdict, timing = service.hashing.run(work, patience)
+    user_id = user.id if user else ""
+    if isinstance(verdict, BadHashError):
+        logs.line("ERROR", f"A stored hash cannot be used: {verdict}.", user=user_id)
+        return Attempt(None, user_id, "unusable hash", timing)
+    if user is None or not verdict.ok:
+        return Attempt(None, user_id, _reason(user), timing)
+    if verdict.fresh is not None and stored is not None:
+        fresh, old = verdict.fresh, stored
+        service.database.write(lambda connection: users.swap_hash(connection, user.id, old, fresh))
+    return Attempt(user, user_id, "", timing)
+
+
+def _reason(user: User | None) -> str:
+    if user is None:
+        return "unknown user"
+    if user.disabled_at is not None:
+        return "disabled user"
+    return "wrong password" if user.password_hash else "no password set"

@@ -1,0 +1,22 @@
+"""User names: the one form in which they are stored, looked up and compared."""
+
+import unicodedata
+
+#: Longest name in code points: an e-mail address has at most 254.
+MAX_LENGTH = 255
+
+
+def normalise(name: str) -> str:
+    """NFKC and case-folded, so that no two names that look alike by width, case or composition are two users.
+
+    After RFC 8265 section 3.3 (UsernameCaseMapped), whose identifiers have no spaces or controls either.
+
+    Raises:
+        ValueError: it is empty, too long, or holds white space, a control or an unassigned character.
+    """
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    if not 0 < len(text) <= MAX_LENGTH:
+        raise ValueError(f"a name has 1 to {MAX_LENGTH} characters")
+    if any(unicodedata.category(char)[0] in "CZ" for char in text):
+        raise ValueError("a name has no spaces and no control characters")
+    return text

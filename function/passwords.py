@@ -1,0 +1,148 @@
+"""How a password becomes a stored hash, and back to a yes or no (N3, N4, N7, N8, N9).
+
+    stored = "$hs384v1$" <pepper id> <bcrypt hash of base64(HMAC-SHA-384(pepper, NFC(password)))>
+
+The HMAC makes 64 characters of any password, so bcrypt's limit of 72 bytes never cuts one off, and 48 bytes of base64
+hold no NUL. A scheme prefix names the recipe, so that a later one can stand beside it. Hashes of other systems
+("$2a$", "$2b$", "$2y$" as they are) verify as those systems did it, cut off at 72 bytes, and are made anew at the
+next login.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+from typing import NamedTuple
+
+import bcrypt
+
+from function.errors import BadHashError
+
+#: Longest password in bytes of UTF-8 (N2): enough for 64 code points of any script, small enough to normalise at once.
+MAX_BYTES = 1024
+#: Costs that are taken over from other systems (N8): below 4 bcrypt does not go, above 15 one login is 2 s of a core.
+IMPORTED_COSTS = range(4, 16)
+
+# HMAC key where no pepper is set: public, so it adds no secret, but it keeps these digests apart from everybody else's.
+_NO_PEPPER = b"login-function hs384v1"
+_NO_PEPPER_ID = "0"
+_STORED = re.compile(
+    r"(?:\$hs384v1\$(?P<pepper>[0-9a-f]+))?(?P<bcrypt>\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53})"
+)
+# 22 characters of salt and 31 of digest that no password is known to have.
+_NOBODY = "." * 22 + "NobodyHasThisPassword.........."
+
+
+class Verdict(NamedTuple):
+    """Attributes: ok, and `fresh`, the hash to store instead of one of another recipe, cost or pepper."""
+
+    ok: bool
+    fresh: str | None = None
+
+
+class Passwords:
+    """Hashing and verifying under one cost and list of peppers, of which the first is for new hashes."""
+
+    def __init__(self, cost: int, peppers: tuple[str, ...] = ()) -> None:
+        self.cost = cost
+        keys = [pepper.encode() for pepper in peppers]
+        self._keys = {_pepper_id(key): key for key in keys} | {_NO_PEPPER_ID: _NO_PEPPER}
+        self._current = _pepper_id(keys[0]) if keys else _NO_PEPPER_ID
+        self._nobody = f"{self._prefix}$2b${cost:02}${_NOBODY}"
+
+    def admit(self, password: str, min_length: int) -> str:
+        """The stored hash of a password that a person sets.
+
+        Raises:
+            ValueError: policy refuses it (N1, N2, N4); the message is one for that person.
+        """
+        if len(unicodedata.normalize("NFC", password)) < min_length:
+            raise ValueError(f"the password is shorter than {min_length} characters")
+        return self.hash(password)
+
+    def hash(self, password: str) -> str:
+        """A new stored hash.
+
+        Raises:
+            ValueError: the password is none that may be set (N2, N4); the message says why.
+        """
+        digest = self._digest(self._current, prepare(password))
+        return self._prefix + bcrypt.hashpw(digest, bcrypt.gensalt(self.cost)).decode()
+
+    def verify(self, password: str, stored: str | None) -> Verdict:
+        """Whether `password` is the one. Takes one hash's time whatever the reason to refuse (A1).
+
+        Args:
+            password: as it was typed.
+            stored: the user's hash; None for a user who is unknown, disabled or has no password.
+
+        Raises:
+            BadHashError: `stored` cannot be read; after the same time.
+        """
+        try:
+            prepared = prepare(password)
+        except ValueError:
+            prepared, stored = b"", None
+        if stored is None:
+            self._matches(self._nobody, password, b"")
+            return Verdict(ok=False)
+        try:
+            ok = self._matches(stored, password, prepared)
+        except BadHashError:
+            self._matches(self._nobody, password, b"")
+            raise
+        stale = not stored.startswith(f"{self._prefix}$2b${self.cost:02}$")
+        return Verdict(ok, self.hash(password) if ok and stale else None)
+
+    @property
+    def _prefix(self) -> str:
+        return f"$hs384v1${self._current}"
+
+    def _matches(self, stored: str, password: str, prepared: bytes) -> bool:
+        pepper, bcrypt_hash = recipe(stored)
+        if pepper is None:
+            return bcrypt.checkpw(password.encode()[:72], bcrypt_hash.encode())
+        if pepper not in self._keys:
+            raise BadHashError("the hash was made with a pepper that is not in PEPPER")
+        return bcrypt.checkpw(self._digest(pepper, prepared), bcrypt_hash.encode())
+
+    def _digest(self, pepper: str, prepared: bytes) -> bytes:
+        return base64.b64encode(hmac.digest(self._keys[pepper], prepared, hashlib.sha384))
+
+
+def recipe(stored: str) -> tuple[str | None, str]:
+    """Read a stored or imported hash: (pepper id, bcrypt hash); the pepper id of another system's hash is None.
+
+    Raises:
+        BadHashError: the recipe is unknown or its cost out of bounds (N8); the message does not repeat the hash.
+    """
+    match = _STORED.fullmatch(stored)
+    if match is None:
+        raise BadHashError("not a bcrypt hash ($2a$, $2b$ or $2y$), nor one of ours ($hs384v1$)")
+    if int(match["cost"]) not in IMPORTED_COSTS:
+        raise BadHashError(f"bcrypt cost {int(match['cost'])} is outside {IMPORTED_COSTS[0]} to {IMPORTED_COSTS[-1]}")
+    return match["pepper"], match["bcrypt"]
+
+
+def prepare(password: str) -> bytes:
+    """The OpaqueString profile of RFC 8265 section 4.2: spaces become U+0020, NFC, no controls, not empty.
+
+    Raises:
+        ValueError: it is empty, too long, or holds a control character or half a surrogate pair.
+    """
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
+    text = unicodedata.normalize("NFC", spaced)
+    if not text:
+        raise ValueError("the password is empty")
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
+        raise ValueError("the password holds a control character")
+    encoded = text.encode()
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(f"the password is longer than {MAX_BYTES} bytes")
+    return encoded
+
+
+def _pepper_id(key: bytes) -> str:
+    # A name for the pepper that the hash can carry, and from which the pepper cannot be had.
+    return hmac.digest(key, b"pepper id", hashlib.sha256)[:4].hex()

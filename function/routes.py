@@ -1,0 +1,87 @@
+"""Method and path -> handler; refusals -> problem details; one log line and one count a request."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import flask
+from flask import Response
+
+from function import health, logs, oauth
+from function.answers import oauth_error, problem
+from function.call import Call
+from function.errors import Refusal
+from function.login import login
+from function.service import Service
+
+Handler = Callable[[Service, Call], Response]
+
+
+class Route(NamedTuple):
+    """What one path offers. `oauth`: its errors are RFC 6749's, because its callers are OAuth clients."""
+
+    methods: Mapping[str, Handler]
+    oauth: bool = False
+
+
+ROUTES: Mapping[str, Route] = {
+    "/login": Route({"POST": login}),
+    "/token": Route({"POST": oauth.token}, oauth=True),
+    "/logout": Route({"POST": oauth.logout}),
+    "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
+    "/.well-known/jwks.json": Route({"GET": oauth.jwks}),
+    "/livez": Route({"GET": health.livez}),
+    "/readyz": Route({"GET": health.readyz}),
+    "/metrics": Route({"GET": health.scrape}),
+}
+_NOWHERE = Route({})
+
+
+def answer(service: Service, request: flask.Request) -> Response:
+    """Answer one request. Whatever happens, it is one response, one log line and one count."""
+    request.max_content_length = service.settings.max_body
+    call = Call(request, trusted_proxies=service.settings.trusted_proxies)
+    route = ROUTES.get(request.path, _NOWHERE)
+    try:
+        response = _handler(route, request.method)(service, call)
+    except Refusal as refusal:
+        call.notes.setdefault("reason", refusal.reason)
+        response = oauth_error(refusal) if route.oauth else problem(refusal)
+    except Exception:  # noqa: BLE001 - the last line of defence: logged whole, told to the client as nothing but 500
+        call.notes["error"] = "".join(traceback.format_exception(*sys.exc_info()))
+        response = problem(Refusal(500, "Something went wrong on our side."))
+    response.headers["X-Served-By"] = service.instance
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    _record(service, call, route, response.status_code)
+    return response
+
+
+def _handler(route: Route, method: str) -> Handler:
+    if route is _NOWHERE:
+        raise Refusal(404, "There is nothing at this path.")
+    handler = route.methods.get("GET" if method == "HEAD" else method)
+    if handler is None:
+        allowed = [*route.methods, *(["HEAD"] if "GET" in route.methods else [])]
+        raise Refusal(405, f"Use {' or '.join(allowed)}.", headers={"Allow": ", ".join(allowed)})
+    return handler
+
+
+def _record(service: Service, call: Call, route: Route, status: int) -> None:
+    request = call.request
+    # Only our own words become labels and log fields: a path or method that a client made up could be anything.
+    path = request.path if route is not _NOWHERE else "unmatched"
+    method = request.method if request.method in route.methods or request.method == "HEAD" else "other"
+    service.metrics.add("login_requests_total", route=path, method=method, status=status)
+    logs.line(
+        "ERROR" if status >= 500 and status != 503 else "WARNING" if status == 503 else "INFO",
+        f"{method} {path} {status}",
+        method=method,
+        route=path,
+        status=status,
+        ms=round((time.monotonic() - call.started) * 1000, 1),
+        client=call.client,
+        trace=logs.trace_id(request.headers.get("traceparent", "")),
+        **call.notes,
+    )

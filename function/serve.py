@@ -1,0 +1,75 @@
+"""`login-function serve`: the framework's application on our own server, from start to a clean end."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import functions_framework
+import gevent
+from gevent.event import Event
+
+from function import app, logs
+from function.errors import SettingsError
+from function.gevent_lane import GeventLane
+from function.server import Server, listen
+from function.service import Service
+
+_TARGET = Path(__file__).with_name("main.py")
+
+
+def serve() -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status.
+
+    0: everything that was accepted was finished; 1: something was not, when the grace period was over.
+
+    Raises:
+        LoginFunctionError: it cannot start.
+    """
+    settings = app.configure()
+    imported = _since_exec()
+    try:
+        service = Service(settings, os.environ, lane=GeventLane)
+        service.database.read(lambda connection: connection.rows("SELECT 1"))
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        raise SettingsError(
+            f"PORT {settings.port} on HOST {settings.host} cannot be had ({error.strerror}): choose another."
+        ) from error
+    app.use(service)
+
+    def refused(status: int, why: str, client: str) -> None:
+        service.metrics.add("login_refused_connections_total", status=status)
+        logs.line("WARNING", f"refused {status}", status=status, reason=why, client=client)
+
+    application = functions_framework.create_app("login", str(_TARGET))  # type: ignore[no-untyped-call]  # it has no types
+    server = Server(listener, application, settings, refused)
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stopping.set)
+    server.start()
+    logs.line(
+        "INFO",
+        "ready",
+        host=settings.host,
+        port=listener.getsockname()[1],
+        import_ms=imported,
+        ready_ms=_since_exec(),
+        hash_threads=service.hashing.admission.threads,
+        hash_cost=settings.hash_cost,
+        service=service.about,
+    )
+    gevent.spawn(service.warm)
+    stopping.wait()
+    logs.line("INFO", "stopping", shutdown_delay=settings.shutdown_delay, grace_period=settings.grace_period)
+    service.draining = server.draining = True
+    gevent.sleep(settings.shutdown_delay)
+    unfinished = server.drain(settings.grace_period)
+    logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished)
+    return 1 if unfinished else 0
+
+
+def _since_exec() -> int:
+    """Milliseconds since this process was executed, to the kernel's 10 ms."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return round((time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")) * 1000)

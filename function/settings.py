@@ -1,0 +1,233 @@
+"""Settings as rows: environment variable, default, range, help. docs/settings.md is made from them.
+
+A row is a field of `Settings`; whatever is not in the environment, or is empty there, has its default.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from function.errors import SettingsError
+
+#: A pepper or bearer token shorter than this can be guessed: 32 characters of hex are 128 bits.
+MIN_SECRET = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a row's text becomes a value: `parse` raises ValueError; `range` completes "must be ..."."""
+
+    parse: Callable[[str], Any]
+    range: str
+
+
+def integer(low: int, high: int) -> Kind:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return Kind(parse, f"a whole number from {low} to {high}")
+
+
+def seconds(low: float, high: float) -> Kind:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
+            raise ValueError(text)
+        return float(text)
+
+    return Kind(parse, f"a number of seconds from {low:g} to {high:g}")
+
+
+def matching(pattern: str, says: str) -> Kind:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return Kind(parse, says)
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    values = tuple(part.strip() for part in text.split(",")) if text else ()
+    if any(len(value) < MIN_SECRET for value in values):
+        raise ValueError(text)
+    return values
+
+
+SECRETS = Kind(_secrets, f"one or more secrets of at least {MIN_SECRET} characters, separated by commas")
+IDENTIFIER = matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
+
+
+def row(env: str, kind: Kind, default: str, text: str, *, secret: bool = False) -> Any:
+    """One setting. `default` is written as a person would write it in the environment."""
+    return dataclasses.field(metadata={"env": env, "kind": kind, "default": default, "help": text}, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The function's settings, parsed. Times are seconds, sizes are bytes."""
+
+    host: str = row(
+        "HOST",
+        matching(r"[0-9A-Za-z.:_-]+", "an address to listen on"),
+        "0.0.0.0",  # noqa: S104 - a container is reached from outside
+        "Address to listen on.",
+    )
+    port: int = row("PORT", integer(0, 65535), "8080", "TCP port to listen on; 0 takes a free one and prints it.")
+    database_url: str = row(
+        "DATABASE_URL",
+        matching(r"|[a-z+]+://.*", "a URL such as sqlite:///login.db"),
+        "",
+        "Where users, sessions and keys live: `sqlite:///relative.db` or `sqlite:////absolute.db`. `?shared=true` "
+        "declares that every instance sees this folder, which is demanded where a platform runs several "
+        "(`K_SERVICE` is set). "
+        "Empty: `/data/login.db` where `/data` is a writable folder, else `./.data/login.db`.",
+        secret=True,
+    )
+    issuer: str = row(
+        "ISSUER",
+        matching(r"https?://[\x21-\x7e]+", "an http or https URL"),
+        "http://localhost:8080",
+        "`iss` of the tokens. Never taken from a request's `Host`.",
+    )
+    audience: str = row("AUDIENCE", IDENTIFIER, "login", "`aud` of the access tokens: who may take them.")
+    client_id: str = row("CLIENT_ID", IDENTIFIER, "login", "`client_id` of the access tokens.")
+    access_token_ttl: int = row(
+        "ACCESS_TOKEN_TTL",
+        integer(60, 3600),
+        "600",
+        "Life of an access token in seconds. It cannot be called back, so it is short.",
+    )
+    session_lifetime: int = row(
+        "SESSION_LIFETIME",
+        integer(60, 31_536_000),
+        "2592000",
+        "Absolute life of a session in seconds, however often it is refreshed (30 days).",
+    )
+    refresh_grace: int = row(
+        "REFRESH_GRACE",
+        integer(0, 300),
+        "30",
+        "Seconds for which a refresh token that was just replaced still gets its successor: two tabs, or an answer "
+        "that was lost. Later use of it ends the session.",
+    )
+    password_min_length: int = row(
+        "PASSWORD_MIN_LENGTH",
+        integer(8, 64),
+        "15",
+        "Fewest characters (code points) of a password that is set: 15 where the password is all there is "
+        "(NIST SP 800-63B-4).",
+    )
+    hash_cost: int = row(
+        "HASH_COST",
+        integer(10, 15),
+        "12",
+        "bcrypt cost of new hashes. Each step doubles the time; a hash of another cost is made anew at its next login.",
+    )
+    hash_threads: int = row(
+        "HASH_THREADS",
+        integer(0, 256),
+        "0",
+        "Threads that hash; 0 takes the CPU quota (cgroup v1 or v2, then affinity), rounded up.",
+    )
+    login_deadline: float = row(
+        "LOGIN_DEADLINE",
+        seconds(0.1, 300),
+        "10",
+        "A login that cannot be hashed within this time is answered 503 at once, with Retry-After.",
+    )
+    login_queue: int = row(
+        "LOGIN_QUEUE",
+        integer(1, 1_000_000),
+        "10000",
+        "Logins that may be waiting or hashed at a time, whatever their deadline: a bound on memory.",
+    )
+    pepper: tuple[str, ...] = row(
+        "PEPPER",
+        SECRETS,
+        "",
+        "Secret that is mixed into every hash and is not in the database. To change it, put the new one first; hashes "
+        "follow at each login.",
+        secret=True,
+    )
+    events_token: str = row(
+        "EVENTS_TOKEN",
+        matching(rf"|[\x21-\x7e]{{{MIN_SECRET},}}", f"at least {MIN_SECRET} visible ASCII characters"),
+        "",
+        "Bearer token that CloudEvents must bring. Empty: events are off.",
+        secret=True,
+    )
+    trusted_proxies: int = row(
+        "TRUSTED_PROXIES",
+        integer(0, 16),
+        "0",
+        "Proxies in front that append to X-Forwarded-For; the client is the hop before them.",
+    )
+    max_body: int = row(
+        "MAX_BODY",
+        integer(1024, 16_777_216),
+        "65536",
+        "Longest request body in bytes; 64 KiB is what a CloudEvent may have.",
+    )
+    max_head: int = row(
+        "MAX_HEAD", integer(1024, 1_048_576), "16384", "Longest request line and headers together, in bytes."
+    )
+    head_timeout: float = row(
+        "HEAD_TIMEOUT",
+        seconds(0.1, 300),
+        "10",
+        "Time for a whole request head, from its first byte or a new connection.",
+    )
+    body_timeout: float = row("BODY_TIMEOUT", seconds(0.1, 300), "10", "Time for a whole request body.")
+    keep_alive_timeout: float = row(
+        "KEEP_ALIVE_TIMEOUT",
+        seconds(0, 3600),
+        "100",
+        "How long a connection may idle between requests; longer than the 90 s of a Go client, so that it is the "
+        "client who closes.",
+    )
+    shutdown_delay: float = row(
+        "SHUTDOWN_DELAY",
+        seconds(0, 300),
+        "0",
+        "After SIGTERM, go on accepting this long. Knative drains before it sends SIGTERM, so 0; a plain Kubernetes "
+        "Service needs about 5.",
+    )
+    grace_period: float = row(
+        "GRACE_PERIOD",
+        seconds(0, 3600),
+        "25",
+        "After that, time to finish what was admitted; below Kubernetes' 30 s, and above LOGIN_DEADLINE.",
+    )
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings out of `environ`.
+
+    Raises:
+        SettingsError: a value is out of its row's range; one sentence that names the variable. A secret is not
+        repeated.
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        env, kind = field.metadata["env"], field.metadata["kind"]
+        text = environ.get(env) or field.metadata["default"]
+        try:
+            values[field.name] = kind.parse(text)
+        except ValueError:
+            found = f", not {text!r}" if field.repr else ""
+            raise SettingsError(f"{env} must be {kind.range}{found}.") from None
+    return Settings(**values)
+
+
+def markdown() -> str:
+    """The rows as the table of docs/settings.md."""
+    lines = ["| Variable | Default | Range | What it does |", "|---|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        data = field.metadata
+        default = f"`{data['default']}`" if data["default"] else "(empty)"
+        lines.append(f"| `{data['env']}` | {default} | {data['kind'].range} | {data['help']} |")
+    return "\n".join(lines) + "\n"

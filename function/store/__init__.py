@@ -1,0 +1,8 @@
+"""Users, sessions and keys in a database.
+
+base.py       what a database has to offer, and the plain SQL connection that the rest is written on
+locate.py     DATABASE_URL -> where
+sqlite.py     the embedded one
+migrations.py numbered SQL files, applied once
+users.py sessions.py keys.py   the SQL, portable: `?` for parameters, and nothing that only one database knows
+"""

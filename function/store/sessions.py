@@ -1,0 +1,50 @@
+"""SQL on sessions: one row a login, whatever the number of refreshes.
+
+Every function takes the connection of a transaction; see base.py.
+"""
+
+from typing import NamedTuple
+
+from function.store.base import Connection
+
+_ADD = (
+    "INSERT INTO sessions (id, user_id, secret_hash, generation, rotated_at, created_at, expires_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_BY_ID = "SELECT id, user_id, secret_hash, generation, rotated_at, created_at, expires_at FROM sessions WHERE id = ?"
+
+
+class Session(NamedTuple):
+    """A row of `sessions`; times are Unix seconds. `generation` is that of the refresh token that is good now."""
+
+    id: str
+    user_id: str
+    secret_hash: str
+    generation: int
+    rotated_at: int
+    created_at: int
+    expires_at: int
+
+
+def add(connection: Connection, session: Session) -> None:
+    """Insert, and drop those of the user that have expired, so that the table is bounded by those that live."""
+    connection.change("DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?", session.user_id, session.created_at)
+    connection.change(_ADD, *session)
+
+
+def by_id(connection: Connection, session_id: str) -> Session | None:
+    rows = connection.rows(_BY_ID, session_id)
+    return Session(*rows[0]) if rows else None  # type: ignore[arg-type]  # the table's types are the class's
+
+
+def rotate(connection: Connection, session: Session, generation: int, now: int) -> None:
+    """Move on to `generation`. In a transaction of `Database.write`, so nobody else has moved it since it was read."""
+    connection.change("UPDATE sessions SET generation = ?, rotated_at = ? WHERE id = ?", generation, now, session.id)
+
+
+def end(connection: Connection, session_id: str) -> None:
+    connection.change("DELETE FROM sessions WHERE id = ?", session_id)
+
+
+def end_all(connection: Connection, user_id: str) -> None:
+    connection.change("DELETE FROM sessions WHERE user_id = ?", user_id)

@@ -1,0 +1,65 @@
+"""SQL on users. Every function takes the connection of a transaction; see base.py."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from function.store.base import Connection, Row
+
+# Whole statements, so that none is ever put together from parts.
+_BY_NAME = "SELECT id, name, password_hash, disabled_at, created_at FROM users WHERE name = ?"
+_BY_ID = "SELECT id, name, password_hash, disabled_at, created_at FROM users WHERE id = ?"
+_ALL = "SELECT id, name, password_hash, disabled_at, created_at FROM users ORDER BY name"
+_ADD = (
+    "INSERT INTO users (id, name, password_hash, disabled_at, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
+
+class User(NamedTuple):
+    """A row of `users`. `password_hash` is in the form of passwords.py; None means that no password was set."""
+
+    id: str
+    name: str
+    password_hash: str | None
+    disabled_at: int | None
+    created_at: int
+
+
+def by_name(connection: Connection, name: str) -> User | None:
+    return _one(connection.rows(_BY_NAME, name))
+
+
+def by_id(connection: Connection, user_id: str) -> User | None:
+    return _one(connection.rows(_BY_ID, user_id))
+
+
+def every(connection: Connection) -> Sequence[User]:
+    return [_user(row) for row in connection.rows(_ALL)]
+
+
+def add(connection: Connection, user: User) -> bool:
+    """Insert; False where the name or the id is taken."""
+    return bool(connection.change(_ADD, *user))
+
+
+def swap_hash(connection: Connection, user_id: str, old: str, new: str) -> bool:
+    """Compare and swap: another password that was set meanwhile stays (N8)."""
+    return bool(
+        connection.change("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?", new, user_id, old)
+    )
+
+
+def set_disabled(connection: Connection, name: str, when: int | None) -> bool:
+    """Disable at `when`, or enable with None; False where there is no such user. Disabling ends the sessions (T6)."""
+    if not connection.change("UPDATE users SET disabled_at = ? WHERE name = ?", when, name):
+        return False
+    if when is not None:
+        connection.change("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
+    return True
+
+
+def _one(rows: Sequence[Row]) -> User | None:
+    return _user(rows[0]) if rows else None
+
+
+def _user(row: Row) -> User:
+    return User(*row)  # type: ignore[arg-type]  # the table's types are the class's
