@@ -16,8 +16,10 @@ from typing import Final
 BUCKET_SECONDS: Final = 1.0
 """Width of a bucket: reporters send one sample a second."""
 
-WEIGHTED: Final = frozenset({"weighted-exponential", "weightedExponential"})
-"""Spellings of the metric-aggregation-algorithm that weighs recent seconds more; all others are plain."""
+WEIGHTED: Final = "weighted-exponential"
+"""The metric-aggregation-algorithm that weighs recent seconds more; all others are plain."""
+
+WEIGHTED_SPELLINGS: Final = frozenset({WEIGHTED, "weightedExponential"})
 
 MIN_COEFFICIENT: Final = 0.2
 """Least weight of the newest bucket in a weighted average."""
@@ -171,7 +173,7 @@ class RevisionMetrics:
         spec = self._spec
         if spec.scraped and stable.empty(now):
             return None
-        if spec.algorithm in WEIGHTED:
+        if spec.algorithm in WEIGHTED_SPELLINGS:
             values = stable.weighted_average(now), panic.weighted_average(now)
         else:
             values = stable.average(now), panic.average(now)
