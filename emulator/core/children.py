@@ -41,9 +41,8 @@ def route(service: Mapping[str, Any]) -> Object:
         target if target.get("revisionName") else {"configurationName": name} | target
         for target in service["spec"]["traffic"]
     ]
-    return _child(
-        service, "Route", name, _without(meta.get("annotations"), _LAST_APPLIED), labels, {"traffic": traffic}
-    )
+    annotations = _without(meta.get("annotations"), _LAST_APPLIED)
+    return _child(service, "Route", name, annotations=annotations, labels=labels, spec={"traffic": traffic})
 
 
 def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
