@@ -9,15 +9,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-SERVING = "serving.knative.dev"
-ROUTING_STATE = f"{SERVING}/routingState"
-ROUTING_STATE_MODIFIED = f"{SERVING}/routingStateModified"
-ROUTES = f"{SERVING}/routes"
-#: Annotations that stay with the object that a person wrote.
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_ROLLOUT_DURATION = f"{SERVING}/rollout-duration"
+from emulator.core import annotations as keys
+
 #: Labels of a Configuration that its Revisions carry under the same key.
-_INHERITED = (f"{SERVING}/service", f"{SERVING}/serviceUID")
+_INHERITED = (keys.SERVICE_LABEL, keys.SERVICE_UID_LABEL)
 
 Object = dict[str, Any]
 
@@ -26,8 +21,8 @@ def configuration(service: Mapping[str, Any]) -> Object:
     """The Configuration of a stored Service."""
     meta = service["metadata"]
     name = meta["name"]
-    annotations = _without(meta.get("annotations"), _LAST_APPLIED, _ROLLOUT_DURATION) | {ROUTES: name}
-    labels = {**meta.get("labels", {}), f"{SERVING}/service": name, f"{SERVING}/serviceUID": meta["uid"]}
+    annotations = _without(meta.get("annotations"), keys.LAST_APPLIED, *keys.ROLLOUT_DURATION) | {keys.ROUTES: name}
+    labels = {**meta.get("labels", {}), keys.SERVICE_LABEL: name, keys.SERVICE_UID_LABEL: meta["uid"]}
     spec = {"template": service["spec"]["template"]}
     return _child(service, "Configuration", name, annotations=annotations, labels=labels, spec=spec)
 
@@ -36,12 +31,12 @@ def route(service: Mapping[str, Any]) -> Object:
     """The Route of a stored Service: its traffic, of which what names no revision follows the Configuration."""
     meta = service["metadata"]
     name = meta["name"]
-    labels = {**meta.get("labels", {}), f"{SERVING}/service": name}
+    labels = {**meta.get("labels", {}), keys.SERVICE_LABEL: name}
     traffic = [
         target if target.get("revisionName") else {"configurationName": name} | target
         for target in service["spec"]["traffic"]
     ]
-    annotations = _without(meta.get("annotations"), _LAST_APPLIED)
+    annotations = _without(meta.get("annotations"), keys.LAST_APPLIED)
     return _child(service, "Route", name, annotations=annotations, labels=labels, spec={"traffic": traffic})
 
 
@@ -53,18 +48,18 @@ def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
     meta = config["metadata"]
     template = config["spec"]["template"]
     of = template.get("metadata") or {}
-    routed = meta.get("annotations", {}).get(ROUTES)
+    routed = meta.get("annotations", {}).get(keys.ROUTES)
     annotations = {
         **(of.get("annotations") or {}),
-        **_some({f"{SERVING}/creator": meta.get("annotations", {}).get(f"{SERVING}/lastModifier"), ROUTES: routed}),
-        ROUTING_STATE_MODIFIED: now,
+        **_some({keys.CREATOR: meta.get("annotations", {}).get(keys.LAST_MODIFIER), keys.ROUTES: routed}),
+        keys.ROUTING_STATE_MODIFIED: now,
     }
     labels = {
         **(of.get("labels") or {}),
-        f"{SERVING}/configuration": meta["name"],
-        f"{SERVING}/configurationGeneration": str(meta["generation"]),
-        f"{SERVING}/configurationUID": meta["uid"],
-        ROUTING_STATE: "active" if routed else "pending",
+        keys.CONFIGURATION_LABEL: meta["name"],
+        keys.CONFIGURATION_GENERATION_LABEL: str(meta["generation"]),
+        keys.CONFIGURATION_UID_LABEL: meta["uid"],
+        keys.ROUTING_STATE_LABEL: "active" if routed else "pending",
         **_some({key: meta.get("labels", {}).get(key) for key in _INHERITED}),
     }
     return _child(config, "Revision", name, annotations=annotations, labels=labels, spec=template["spec"])
@@ -73,10 +68,10 @@ def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
 def with_routing_state(stored: Mapping[str, Any], state: str, now: str) -> Object:
     """A stored Revision marked `active` (some route leads to it) or `reserve`; the same object if it is so already."""
     meta = stored["metadata"]
-    if meta["labels"].get(ROUTING_STATE) == state:
+    if meta["labels"].get(keys.ROUTING_STATE_LABEL) == state:
         return dict(stored)
-    labels = meta["labels"] | {ROUTING_STATE: state}
-    annotations = meta["annotations"] | {ROUTING_STATE_MODIFIED: now}
+    labels = meta["labels"] | {keys.ROUTING_STATE_LABEL: state}
+    annotations = meta["annotations"] | {keys.ROUTING_STATE_MODIFIED: now}
     return dict(stored) | {"metadata": meta | {"labels": labels, "annotations": annotations}}
 
 
@@ -104,7 +99,7 @@ def _child(
         "blockOwnerDeletion": True,
     }
     return {
-        "apiVersion": f"{SERVING}/v1",
+        "apiVersion": f"{keys.SERVING_GROUP}/v1",
         "kind": kind,
         "metadata": {
             "name": name,
