@@ -9,13 +9,15 @@ import os
 import shlex
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Template
 
 import gevent
 import psutil
 from gevent import subprocess
 
+from emulator.core.environment import expand_all
 from emulator.errors import LaunchError
 from emulator.runtimes.base import Address, Exit, Handle, Launch, LogSink
 
@@ -32,6 +34,9 @@ LINE_LIMIT = 16 * 1024
 
 class ProcessRuntime:
     """Runs `images[IMAGE]` (a command as one string, split as a shell would) with the manifest's args appended.
+
+    `$NAME` in the table's command stands for a variable of the instance, so a program that wants its port as an
+    argument can have it: `uvicorn app:app --port $PORT`.
 
     A `command` in the manifest replaces the table's, as it replaces an image's entry point.
     """
@@ -53,9 +58,9 @@ class ProcessRuntime:
 
     def start(self, launch: Launch, log: LogSink) -> Handle:
         self.check(launch)
-        command = [*(launch.command or shlex.split(self._images[launch.image])), *launch.args]
         address = Address(LOOPBACK, free_port())
         env = os.environ | launch.env | {"PORT": str(address.port), MARK: str(self._state_dir)}
+        command = [*self._entry_point(launch, env), *expand_all(launch.args, env)]
         try:
             process = subprocess.Popen(
                 command,
@@ -73,6 +78,11 @@ class ProcessRuntime:
                 f"correct `images:` in {self._config_file}",
             ) from error
         return _Process(process, address, log)
+
+    def _entry_point(self, launch: Launch, env: Mapping[str, str]) -> Sequence[str]:
+        if launch.command:
+            return expand_all(launch.command, env)
+        return [Template(word).safe_substitute(env) for word in shlex.split(self._images[launch.image])]
 
     def sweep(self) -> int:
         left = [process for process in psutil.process_iter() if self._is_ours(process)]

@@ -50,6 +50,15 @@ def test_the_manifests_command_replaces_the_tables(runtime: ProcessRuntime) -> N
     assert log.tail(10) == "arg"
 
 
+def test_variables_stand_in_the_tables_command_and_in_the_manifests(tmp_path: Path) -> None:
+    images = {"img": "echo $PORT $X ${X}s $NONE"}
+    runtime = ProcessRuntime(images, tmp_path, tmp_path / "knative-emulator.yaml", tmp_path)
+    log = Log()
+    handle = runtime.start(launch(args=("$(X)", "$X", "$(NONE)")), log)
+    handle.wait()
+    assert log.tail(1) == f"{handle.address.port} x xs $NONE x $X $(NONE)"
+
+
 def test_an_exit_tells_the_last_lines_and_a_signal_counts_as_a_shell_counts(runtime: ProcessRuntime) -> None:
     ended = runtime.start(launch("sh", "-c", "seq 1 30; kill -9 $$"), Log()).wait()
     assert ended.code == 137
