@@ -60,7 +60,7 @@ def test_variables_stand_in_the_tables_command_and_in_the_manifests(tmp_path: Pa
 
 
 def test_an_exit_tells_the_last_lines_and_a_signal_counts_as_a_shell_counts(runtime: ProcessRuntime) -> None:
-    ended = runtime.start(launch("sh", "-c", "seq 1 30; kill -9 $$"), Log()).wait()
+    ended = runtime.start(launch("sh", "-c", "seq 1 30; kill -9 $$$$"), Log()).wait()
     assert ended.code == 137
     assert ended.last_lines.split("\n") == [str(n) for n in range(21, 31)]
 
