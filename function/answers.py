@@ -12,12 +12,14 @@ from flask import Response
 
 from function.errors import Refusal
 
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
 #: nginx's number for a client that has closed the connection: nobody reads it but the log.
 CLIENT_GONE = 499
 
 
 def document(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(body), status, headers, content_type="application/json")
+    return Response(json.dumps(body), status, headers, content_type=JSON_TYPE)
 
 
 def empty() -> Response:

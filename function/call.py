@@ -1,6 +1,5 @@
 """One request as the handlers see it: its body, its caller, and what will be logged about it."""
 
-import json
 import select
 import time
 from collections.abc import Iterable, Mapping
@@ -10,11 +9,11 @@ from urllib.parse import parse_qsl
 import flask
 from werkzeug.exceptions import HTTPException
 
+from function import strict_json
+from function.answers import FORM_TYPE, JSON_TYPE
 from function.errors import Refusal
 from function.hashing import Patience
 
-JSON_TYPE = "application/json"
-FORM_TYPE = "application/x-www-form-urlencoded"
 #: Under which names servers put the connection's socket into the WSGI environment: ours, and gunicorn's.
 SOCKET_KEYS = ("function.socket", "gunicorn.socket")
 
@@ -66,9 +65,7 @@ class Call:
             raise Refusal(415, f"Send {' or '.join(types)}.", headers={"Accept-Post": ", ".join(types)})
         try:
             text = self.body().decode()
-            pairs = (
-                _json_pairs(text) if media == JSON_TYPE else parse_qsl(text, keep_blank_values=True, errors="strict")
-            )
+            pairs = _members(text) if media == JSON_TYPE else parse_qsl(text, keep_blank_values=True, errors="strict")
         except (ValueError, RecursionError):
             raise Refusal(400, f"The body is not valid {media}.") from None
         found: dict[str, str] = {}
@@ -118,8 +115,8 @@ class _Nothing:
         return b""
 
 
-def _json_pairs(text: str) -> list[tuple[str, Any]]:
-    document = json.loads(text, object_pairs_hook=lambda pairs: pairs)
-    if not isinstance(document, list) or not text.lstrip().startswith("{"):
-        raise ValueError("not an object")
-    return document
+def _members(text: str) -> Iterable[tuple[str, Any]]:
+    document = strict_json.parse(text)
+    if not isinstance(document, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - as malformed as any other
+    return document.items()

@@ -2,8 +2,8 @@
 
 from flask import Response
 
-from function.answers import document, empty
-from function.call import FORM_TYPE, Call
+from function.answers import FORM_TYPE, document, empty
+from function.call import Call
 from function.errors import Refusal
 from function.login import granted
 from function.service import Service

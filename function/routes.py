@@ -9,7 +9,7 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import health, logs, oauth
+from function import events, health, logs, oauth
 from function.answers import oauth_error, problem
 from function.call import Call
 from function.errors import Refusal
@@ -27,6 +27,7 @@ class Route(NamedTuple):
 
 
 ROUTES: Mapping[str, Route] = {
+    "/": Route({"POST": events.receive}),
     "/login": Route({"POST": login}),
     "/token": Route({"POST": oauth.token}, oauth=True),
     "/logout": Route({"POST": oauth.logout}),
