@@ -21,7 +21,7 @@ TICK_SECONDS: Final = 2.0
 UNKNOWN_SCALE: Final = -1
 """The desired scale before the first decision."""
 
-_CLOCK_DIGITS: Final = 6
+CLOCK_DIGITS: Final = 6
 """Differences of Unix times are rounded to this, since a float of today's date is no finer."""
 
 
@@ -135,7 +135,7 @@ def decide(spec: DeciderSpec, averages: Averages | None, ready: int, last: Decis
     panic_since, max_panic_pods = last.panic_since, last.max_panic_pods
     if over_threshold:
         panic_since = now
-    elif panic_since is not None and round(now - panic_since, _CLOCK_DIGITS) > spec.stable_window:
+    elif panic_since is not None and round(now - panic_since, CLOCK_DIGITS) > spec.stable_window:
         panic_since, max_panic_pods = None, 0
 
     desired = stable_pods
