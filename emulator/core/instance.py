@@ -78,6 +78,7 @@ class Instance:
     started: float = 0.0
     exit_code: int | None = None
     message: str = ""
+    reason: str = ""
 
     def signal(self, signal: Signal, now: float) -> bool:
         """Move along the table; False where the table has no such move."""

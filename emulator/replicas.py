@@ -1,0 +1,131 @@
+"""The instances of one revision: as many as wanted, each through its life, none taken away with a request in hand.
+
+This is what a ReplicaSet, a Deployment's status and an EndpointSlice are in a cluster. It acts through the node and
+the data plane, and believes only what they report.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+
+from emulator.core.environment import UnresolvedReference
+from emulator.core.instance import ALIVE, Instance, Phase, Signal, surplus
+from emulator.core.revision import RevisionKey
+from emulator.dataplane.door import Endpoint, Plane
+from emulator.runtimes.base import Launch, Node, Report
+
+#: Letters of a generated suffix: Kubernetes leaves out vowels and look-alikes.
+SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+#: Seconds between two looks at a draining instance that still has requests in hand.
+DRAIN_POLL = 0.25
+#: Instances alive at a time on this machine: what a kubelet allows a node by default (maxPods).
+NODE_LIMIT = 110
+
+
+class Replicas:
+    """All instances of one revision.
+
+    `timeout` (seconds) is what a request may take, and so what an instance gets to finish. `launch` makes what to run
+    from an instance's name (raises UnresolvedReference); `room` says how many more instances the node takes.
+    """
+
+    def __init__(
+        self,
+        key: RevisionKey,
+        *,
+        timeout: float,
+        node: Node,
+        plane: Plane,
+        launch: Callable[[str], Launch],
+        room: Callable[[], int],
+        rng: random.Random,
+    ) -> None:
+        self.key = key
+        self.wanted = 0
+        self.served_by_gone = 0
+        self.last_crash: Instance | None = None
+        self._timeout = timeout
+        self._node = node
+        self._plane = plane
+        self._launch = launch
+        self._room = room
+        self._rng = rng
+        self._prefix = f"{key.name}-deployment-{self._letters(10)}"
+        self._instances: dict[str, Instance] = {}
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(self._instances.values())
+
+    def count(self, *phases: Phase) -> int:
+        """How many instances are in one of the phases."""
+        return sum(instance.phase in phases for instance in self._instances.values())
+
+    @property
+    def alive(self) -> int:
+        return self.count(*ALIVE)
+
+    @property
+    def ready(self) -> int:
+        return self.count(Phase.READY)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the ready instances listen, in the order of their addresses as Knative sorts them."""
+        ready = (instance for instance in self._instances.values() if instance.phase is Phase.READY)
+        return tuple(Endpoint(i.name, i.host, i.port) for i in sorted(ready, key=lambda i: (i.host, i.port)))
+
+    def take(self, report: Report, now: float) -> None:
+        """Believe a report about one of the instances."""
+        instance = self._instances.get(report.instance)
+        if instance is None or not instance.signal(report.signal, now):
+            return
+        instance.message = report.message
+        if report.signal is Signal.PROBE_OK:
+            instance.host, instance.port = report.host, report.port
+        elif report.signal is Signal.EXITED:
+            instance.exit_code, instance.reason = report.exit_code, report.reason
+            if instance.phase is Phase.BACK_OFF:
+                self.last_crash = instance
+
+    def act(self, now: float) -> float:
+        """Start, restart, drain and stop what is due; returns when to look again (infinity: when something happens)."""
+        for instance in surplus(self._instances.values(), self.wanted):
+            instance.signal(Signal.DRAIN, now)
+        for _ in range(min(self.wanted - self.alive, self._room())):
+            self._start_one(now)
+        due = [self._act_on(instance, now) for instance in list(self._instances.values())]
+        return min(due, default=float("inf"))
+
+    def _start_one(self, now: float) -> None:
+        name = f"{self._prefix}-{self._letters(5)}"
+        self._instances[name] = Instance(name, self.key, created=now, since=now, started=now)
+        self._start(name, now)
+
+    def _start(self, name: str, now: float) -> None:
+        try:
+            launch = self._launch(name)
+        except UnresolvedReference as error:
+            self.take(Report(name, Signal.EXITED, message=str(error), reason="CreateContainerConfigError"), now)
+        else:
+            self._node.start(launch)
+
+    def _act_on(self, instance: Instance, now: float) -> float:
+        match instance.phase:
+            case Phase.BACK_OFF if now >= instance.retry_at:
+                instance.signal(Signal.RETRY, now)
+                self._start(instance.name, now)
+            case Phase.BACK_OFF:
+                return instance.retry_at
+            case Phase.DRAINING:
+                # The endpoint left the data plane with the phase, so what is in hand can only become less.
+                if self._plane.in_flight(instance.name) and now - instance.since < self._timeout:
+                    return now + DRAIN_POLL
+                instance.signal(Signal.STOP, now)
+                self._node.stop(instance.name, self._timeout)
+            case Phase.GONE:
+                self.served_by_gone += self._plane.served(instance.name)
+                del self._instances[instance.name]
+            case _:
+                pass
+        return float("inf")
+
+    def _letters(self, count: int) -> str:
+        return "".join(self._rng.choices(SUFFIX_LETTERS, k=count))
