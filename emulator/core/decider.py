@@ -129,7 +129,7 @@ def resolve(
         ),
         metric=MetricSpec(
             stable_window=window,
-            panic_window=max(BUCKET_SECONDS, float(math.floor(window * panic_percentage / 100 + 0.5))),
+            panic_window=_panic_window(window, panic_percentage),
             scraped=burst != -1,
             algorithm=WEIGHTED if algorithm in WEIGHTED_SPELLINGS else algorithm,
         ),
@@ -177,6 +177,12 @@ def _parse_scale(text: str) -> int:
 
 def _parse_percentage(text: str) -> float:
     return parse_finite(text) / 100
+
+
+def _panic_window(window: float, percentage: float) -> float:
+    """A share of the stable window, rounded half up to whole seconds; counted in nanoseconds, as the reference does."""
+    nanoseconds = int(window * 1e9 * percentage / 100)
+    return max(BUCKET_SECONDS, float((nanoseconds + 500_000_000) // 1_000_000_000))
 
 
 def _target(

@@ -67,6 +67,7 @@ class Window:
         self._granularity = granularity
         self._first = _NEVER
         self._last = _NEVER
+        self._total = 0.0
         self._reshape(seconds, [0.0] * math.ceil(seconds / granularity))
 
     def record(self, when: float, value: float) -> None:
@@ -135,18 +136,19 @@ class Window:
             return
         old = self._buckets
         buckets = [0.0] * math.ceil(seconds / self._granularity)
+        self._total = 0.0
         if self.empty(now):
             self._first = _NEVER
         else:
             for slot in range(self._last, self._last - min(len(old), len(buckets)), -1):
                 buckets[slot % len(buckets)] = old[slot % len(old)]
+                self._total += old[slot % len(old)]
             self._first = self._last - (len(old) - 1)
         self._reshape(seconds, buckets)
 
     def _reshape(self, seconds: float, buckets: list[float]) -> None:
         self._seconds = seconds
         self._buckets = buckets
-        self._total = math.fsum(buckets)
         self._coefficient = max(MIN_COEFFICIENT, 1 - (1 - WEIGHT_PRECISION) ** (1 / len(buckets)))
 
 
