@@ -1,0 +1,159 @@
+"""The ingress: connections of clients, and which revision each request is for."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic
+
+from gevent import Greenlet, sleep, socket, spawn
+from gevent.pool import Group
+
+from emulator.core.breaker import QueueFullError
+from emulator.core.revision import RevisionKey
+from emulator.core.timeouts import refusal
+from emulator.dataplane.activator import Revision
+from emulator.dataplane.client import LINGER, Client
+from emulator.dataplane.exchange import CutError
+from emulator.dataplane.http1 import Request
+from emulator.dataplane.pool import Descriptors
+from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError, TimedOutError
+from emulator.dataplane.routing import RouteTable
+
+#: Connections that may wait to be accepted: a burst of clients (the kernel's net.core.somaxconn caps it).
+BACKLOG = 4096
+#: Part of the descriptors that clients may take; the rest is for connections to instances.
+CLIENT_SHARE = 0.75
+#: Clients beyond that which are told so at a time; any more are closed without a word.
+TURNED_AWAY = 256
+
+
+class Gateway:
+    """Accepts connections and answers what comes on them."""
+
+    def __init__(self, routes: RouteTable, revisions: Mapping[RevisionKey, Revision], descriptors: Descriptors) -> None:
+        self._routes = routes
+        self._revisions = revisions
+        self._descriptors = descriptors
+        self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
+        self._clients: set[Client] = set()
+        self._connections = Group()
+        self._turned_away = 0
+        self._closing = False
+
+    def listen(self, host: str, port: int) -> int:
+        """Accept connections there; returns the port. Raises OSError (EADDRINUSE, EADDRNOTAVAIL, ...)."""
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
+            listener.bind((host, port))
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        self._listeners.append((listener, spawn(self._accept, listener)))
+        return int(listener.getsockname()[1])
+
+    def close(self, grace: float) -> None:
+        """Accept no more, wait `grace` seconds for what is in hand, then end it."""
+        self._closing = True
+        for listener, acceptor in self._listeners:
+            acceptor.kill()
+            listener.close()
+        self._listeners.clear()
+        for client in [client for client in self._clients if not client.busy]:
+            client.sock.close()
+        self._connections.join(timeout=grace)
+        self._connections.kill()
+
+    def _accept(self, listener: socket.socket) -> None:
+        limit = int(self._descriptors.budget * CLIENT_SHARE)
+        while True:
+            try:
+                sock, address = listener.accept()
+            except OSError:  # the client left already, or descriptors ran out elsewhere in the process
+                sleep(0.01)
+                continue
+            if self._descriptors.used < limit:
+                self._connections.start(Greenlet(self._serve, sock, address[0].encode()))
+            elif self._turned_away < TURNED_AWAY:
+                self._connections.start(Greenlet(self._turn_away, sock, limit))
+            else:
+                sock.close()
+
+    def _serve(self, sock: socket.socket, address: bytes) -> None:
+        client = Client(sock, address)
+        self._clients.add(client)
+        self._descriptors.used += 1
+        try:
+            while not self._closing:
+                client.busy = False
+                request = client.next_request()
+                if request is None:
+                    return
+                client.busy = True
+                if not self._handle(client, request):
+                    if not request.complete:
+                        client.linger()
+                    return
+        except BadRequestError as error:
+            with suppress(ClientGoneError):
+                client.refuse(None, error, keep=False)
+                client.linger()
+        except (ClientGoneError, CutError):
+            pass
+        finally:
+            self._descriptors.used -= 1
+            self._clients.discard(client)
+            client.close()
+
+    def _turn_away(self, sock: socket.socket, limit: int) -> None:
+        self._turned_away += 1
+        client = Client(sock, b"")
+        try:
+            client.deadline.set(monotonic() + LINGER, ClientGoneError())
+            client.receive()
+            text = f"The gateway holds {limit} connections, as many as it may; raise `ulimit -n`.\n"
+            client.answer(None, 503, text.encode(), keep=False)
+            client.linger()
+        except (ClientGoneError, BadRequestError):
+            pass
+        finally:
+            self._turned_away -= 1
+            client.close()
+
+    def _handle(self, client: Client, request: Request) -> bool:
+        """Answer one request; whether the connection may carry another one."""
+        split = self._routes.find(request.fields.get(b"host", b""))
+        keep = request.keep_alive and request.complete and not self._closing
+        if split is None:
+            client.answer(request, 404, keep=keep)
+            return keep
+        key = split.pick()
+        revision = self._revisions.get(key)
+        if revision is None:
+            text = f'Error getting active endpoint: revision.serving.knative.dev "{key.name}" not found\n'
+            client.answer(request, 404, text.encode(), keep=keep)
+            return keep
+        call = revision.call(client, request)
+        try:
+            revision.serve(call)
+        except QueueFullError as full:
+            answer = refusal(full)
+            client.answer(request, *answer, keep=keep)
+        except TimedOutError as late:
+            if call.response:
+                call.end_late(late)
+            else:
+                client.refuse(request, late, keep=keep)
+        except BadRequestError:
+            if call.response:
+                raise CutError from None
+            raise
+        except RequestError as error:
+            client.refuse(request, error, keep=keep)
+        except CutError:
+            client.cut(call.response)
+            raise
+        finally:
+            client.presence.unwatch()
+        return call.keep and not self._closing
