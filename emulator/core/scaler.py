@@ -20,10 +20,6 @@ from emulator.core.decider import MIN_ACTIVATORS, ScalingSpec
 REENQUEUE_PERIOD: Final = 3.0
 """Seconds until a revision is looked at again that was marked inactive without any other thing changing."""
 
-PROBE_PERIOD: Final = 1.0
-PROBE_TIMEOUT: Final = 45.0
-"""A background probe of the activator repeats after the first for the second, in seconds."""
-
 
 class Mode(StrEnum):
     """Whose endpoints serve the revision: its instances', or the activator's."""
@@ -83,8 +79,8 @@ class Outcome:
     """What to do, the PodAutoscaler's status, and why.
 
     `replicas` is the scale target to set; `want` is what was aimed at (-1: nothing known). `requeue_after` seconds
-    later the revision has to be looked at again. `retry_probe` asks for probing the activator in the background,
-    every PROBE_PERIOD up to PROBE_TIMEOUT, with a reconciliation at the end.
+    later the revision has to be looked at again. `retry_probe` asks for probing the activator in the background
+    (the reference does so every second for 45 s), with a reconciliation at the end.
     """
 
     replicas: int
