@@ -1,0 +1,212 @@
+"""What kustomize builds is what Kubernetes admits, agrees with itself, and runs without privileges."""
+
+import copy
+import functools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kubernetes.client.models
+import pydantic
+import pytest
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+
+SERVICE = ("Service", "login")
+FOLDERS = {
+    "base": {SERVICE},
+    "local": {SERVICE, ("Secret", "login-database")},
+    "overlays/postgres": {
+        SERVICE,
+        ("Secret", "login-database"),
+        ("Service", "login-postgres"),
+        ("StatefulSet", "login-postgres"),
+    },
+    "overlays/kubernetes": {
+        SERVICE,
+        ("Secret", "login-database"),
+        ("Service", "login-postgres"),
+        ("StatefulSet", "login-postgres"),
+        ("Deployment", "login"),
+        ("HorizontalPodAutoscaler", "login"),
+        ("PodDisruptionBudget", "login"),
+        ("Ingress", "login"),
+    },
+}
+#: What a Revision's pod spec has beside Kubernetes' own fields.
+REVISION_ONLY = {"containerConcurrency", "timeoutSeconds"}
+#: The fields of a container that are used here; Knative admits each with all its feature flags at their defaults.
+REVISION_CONTAINER = {
+    "name",
+    "image",
+    "ports",
+    "env",
+    "envFrom",
+    "readinessProbe",
+    "livenessProbe",
+    "resources",
+    "securityContext",
+}
+
+
+def faults(document: Any, model: str) -> str:
+    """What is unknown, missing or of another type, as the Kubernetes client's own models see it; "" is fine."""
+    try:
+        getattr(kubernetes.client.models, model).model_validate_json(json.dumps(document), strict=True, extra="forbid")
+    except pydantic.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def kubernetes_model(document: dict[str, Any]) -> str:
+    group, _, version = document["apiVersion"].rpartition("/")
+    core = {"": "V1", "apps": "V1", "networking.k8s.io": "V1", "policy": "V1", "autoscaling": "V2"}[group]
+    assert version.upper() == core
+    return core + document["kind"]
+
+
+def pod_specs(objects: Objects) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        key: document["spec"]["template"]["spec"]
+        for key, document in objects.items()
+        if "template" in document.get("spec", {})
+    }
+
+
+def restricted_violations(pod: dict[str, Any]) -> Iterator[str]:
+    """Kubernetes' Pod Security Standard "restricted", and a read-only root on top of it."""
+    of_pod = pod.get("securityContext", {})
+    for field in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(field):
+            yield field
+    for volume in pod.get("volumes", []):
+        sources = set(volume) - {"name"}
+        allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"}
+        if not sources <= allowed | {"secret"}:
+            yield f"volume {volume['name']}"
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        own = container.get("securityContext", {})
+        effective = {**of_pod, **own}
+        rules = {
+            "runAsNonRoot": effective.get("runAsNonRoot") is True,
+            "runAsUser": effective.get("runAsUser") != 0,
+            "seccompProfile": effective.get("seccompProfile", {}).get("type") in {"RuntimeDefault", "Localhost"},
+            "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is False,
+            "privileged": not own.get("privileged"),
+            "capabilities.drop": "ALL" in own.get("capabilities", {}).get("drop", []),
+            "capabilities.add": set(own.get("capabilities", {}).get("add", [])) <= {"NET_BIND_SERVICE"},
+            "procMount": own.get("procMount", "Default") == "Default",
+            "hostPort": not any("hostPort" in port for port in container.get("ports", [])),
+            "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True,
+        }
+        yield from (f"{container['name']}: {rule}" for rule, holds in rules.items() if not holds)
+
+
+@pytest.fixture(params=FOLDERS)
+def built(request: pytest.FixtureRequest, kustomize: Callable[[str], Objects]) -> tuple[str, Objects]:
+    return request.param, kustomize(request.param)
+
+
+def test_each_folder_builds_what_it_says(built: tuple[str, Objects]) -> None:
+    folder, objects = built
+    assert set(objects) == FOLDERS[folder]
+
+
+def test_kubernetes_objects_have_no_unknown_or_missing_field(built: tuple[str, Objects]) -> None:
+    for key, document in built[1].items():
+        if not document["apiVersion"].startswith("serving.knative.dev"):
+            assert faults(document, kubernetes_model(document)) == "", key
+
+
+def test_the_strict_reading_finds_what_is_wrong(kustomize: Callable[[str], Objects]) -> None:
+    deployment = kustomize("overlays/kubernetes")["Deployment", "login"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["redinessProbe"] = container.pop("readinessProbe")
+    container["resources"]["limits"]["cpu"] = 1
+    del deployment["spec"]["selector"]
+    found = faults(deployment, "V1Deployment")
+    assert "redinessProbe\n  Extra inputs are not permitted" in found
+    assert "limits.cpu\n  Input should be a valid string" in found
+    assert "selector\n  Field required" in found
+
+
+def test_the_knative_service_has_only_fields_of_a_revision(kustomize: Callable[[str], Objects]) -> None:
+    service = kustomize("base")[SERVICE]
+    spec = service["spec"]["template"]["spec"]
+    assert set(spec) - REVISION_ONLY == {"containers"}
+    assert set(spec["containers"][0]) <= REVISION_CONTAINER
+    pod = {name: value for name, value in spec.items() if name not in REVISION_ONLY}
+    for probe in ("readinessProbe", "livenessProbe"):
+        pod["containers"][0][probe]["httpGet"]["port"] = 8080  # Knative puts in the container's
+    assert faults(pod, "V1PodSpec") == ""
+    assert faults(service["metadata"], "V1ObjectMeta") == ""
+    # Annotations are texts; YAML reads an unquoted number as one.
+    assert faults(service["spec"]["template"]["metadata"], "V1ObjectMeta") == ""
+
+
+def test_every_pod_meets_the_restricted_standard(built: tuple[str, Objects]) -> None:
+    specs = pod_specs(built[1])
+    assert specs
+    for key, spec in specs.items():
+        assert list(restricted_violations(spec)) == [], key
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "runAsNonRoot",
+        "allowPrivilegeEscalation",
+        "readOnlyRootFilesystem",
+        "capabilities.drop",
+        "seccompProfile.type",
+    ],
+)
+def test_the_standard_is_not_met_without(path: str, kustomize: Callable[[str], Objects]) -> None:
+    pod = copy.deepcopy(kustomize("base")[SERVICE]["spec"]["template"]["spec"])
+    *parents, last = path.split(".")
+    del functools.reduce(dict.__getitem__, parents, pod["containers"][0]["securityContext"])[last]
+    assert list(restricted_violations(pod)) == [f"login: {path.removesuffix('.type')}"]
+
+
+def test_a_cluster_without_knative_gets_the_same_function(kustomize: Callable[[str], Objects]) -> None:
+    revision = kustomize("base")[SERVICE]["spec"]["template"]["spec"]
+    pod = kustomize("overlays/kubernetes")["Deployment", "login"]["spec"]["template"]["spec"]
+    ours, theirs = revision["containers"][0], pod["containers"][0]
+    for field in ("name", "image", "resources", "envFrom", "ports"):
+        assert theirs[field] == ours[field], field
+    environment, theirs_too = ({item["name"]: item for item in c["env"]} for c in (ours, theirs))
+    assert theirs_too["DATABASE_URL"] == environment["DATABASE_URL"]
+    assert set(environment) <= set(theirs_too)
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert theirs[probe]["httpGet"] == {**ours[probe]["httpGet"], "port": "http1"}, probe
+
+
+def test_terminating_pods_have_time_for_what_they_admitted(kustomize: Callable[[str], Objects]) -> None:
+    from function.settings import load  # noqa: PLC0415 - the function's own numbers, not a copy of them
+
+    def settings(container: dict[str, Any]) -> Any:
+        return load({item["name"]: item["value"] for item in container["env"] if "value" in item})
+
+    revision = kustomize("base")[SERVICE]["spec"]["template"]["spec"]
+    on_knative = settings(revision["containers"][0])
+    assert revision["timeoutSeconds"] >= on_knative.shutdown_delay + on_knative.grace_period
+    assert revision["timeoutSeconds"] > on_knative.login_deadline
+
+    pod = kustomize("overlays/kubernetes")["Deployment", "login"]["spec"]["template"]["spec"]
+    on_kubernetes = settings(pod["containers"][0])
+    assert on_kubernetes.shutdown_delay > 0
+    assert pod["terminationGracePeriodSeconds"] > on_kubernetes.shutdown_delay + on_kubernetes.grace_period
+
+
+def test_selectors_find_their_pods(kustomize: Callable[[str], Objects]) -> None:
+    objects = kustomize("overlays/kubernetes")
+    for workload, service in ((("Deployment", "login"), SERVICE), (("StatefulSet", "login-postgres"),) * 2):
+        labels = objects[workload]["spec"]["template"]["metadata"]["labels"].items()
+        assert objects[workload]["spec"]["selector"]["matchLabels"].items() <= labels
+        if service[0] == "Service":
+            assert objects[service]["spec"]["selector"].items() <= labels
+    assert objects["Service", "login-postgres"]["spec"]["selector"] == {"app.kubernetes.io/name": "login-postgres"}
+    disruption = objects["PodDisruptionBudget", "login"]["spec"]["selector"]
+    assert disruption == objects["Deployment", "login"]["spec"]["selector"]
+    target = objects["HorizontalPodAutoscaler", "login"]["spec"]["scaleTargetRef"]
+    assert target == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "login"}
