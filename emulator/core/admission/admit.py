@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from emulator.core.admission.defaults import with_defaults
+from emulator.core.admission.dry_run import refusal
 from emulator.core.admission.field_error import merged
 from emulator.core.admission.schema import DecodeError
 from emulator.core.admission.settings import AdmissionConfig
@@ -54,11 +55,13 @@ def admit(
     user: str,
     config: AdmissionConfig,
     subresource: str = "",
+    dry_run: bool = False,
 ) -> Admitted:
     """Pass a Service, Configuration, Revision or Route through the defaulting and the validating webhook.
 
     `old` is the stored object of an update. An update of the sub-resource `status` is only filled in, since neither
-    metadata nor spec can change with it. Raises AdmissionError.
+    metadata nor spec can change with it. A dry run also tells what Kubernetes would say of the pod. Raises
+    AdmissionError.
     """
     stored = None if old is None else SERVING.decode(kind, old)
     filled = defaulted(kind, new, stored, user=user, config=config)
@@ -69,6 +72,8 @@ def admit(
     errors = [str(problem) for problem in problems if not problem.warning]
     if errors:
         raise AdmissionError(_VALIDATING, "validation failed: " + "\n".join(errors), warnings)
+    if dry_run and "template" in filled["spec"] and (words := refusal(filled["spec"]["template"])):
+        raise AdmissionError(_VALIDATING, words, warnings)
     return Admitted(filled, warnings)
 
 

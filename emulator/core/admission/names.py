@@ -15,6 +15,11 @@ _SUBDOMAIN_WORDS = (
     " end with an alphanumeric character (e.g. 'example.com', regex used for validation is"
     r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
+_LABEL_WORDS = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with"
+    " an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is"
+    f" '{_LABEL}')"
+)
 _LABEL_1035_WORDS = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
     " and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
@@ -35,8 +40,8 @@ def dns_1035_prefix(name: str) -> list[str]:
     return dns_1035_label(name[:-2] + "a" if len(name) > 1 and name.endswith("-") else name)
 
 
-def is_dns_1123_label(name: str) -> bool:
-    return len(name) <= _LABEL_LENGTH and re.fullmatch(_LABEL, name) is not None
+def dns_1123_label(name: str) -> list[str]:
+    return _checked(name, _LABEL, _LABEL_LENGTH, _LABEL_WORDS)
 
 
 def dns_1123_subdomain(name: str) -> list[str]:

@@ -13,7 +13,7 @@ from emulator.core.admission.field_error import (
     multiple_one_of,
     within,
 )
-from emulator.core.admission.names import is_dns_1123_label
+from emulator.core.admission.names import dns_1123_label
 from emulator.core.admission.tables import SERVING
 from emulator.core.config_defaults import ENABLED, Flags
 from emulator.core.gotext import quote
@@ -63,7 +63,7 @@ def _volume(volume: Document, flags: Flags) -> Iterator[Problem]:
     name = volume["name"]
     if not name:
         yield missing_field("name")
-    elif not is_dns_1123_label(name):
+    elif dns_1123_label(name):
         yield invalid_value(name, "name")
     else:
         yield from _switched_off(volume, flags)
