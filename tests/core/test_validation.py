@@ -130,7 +130,8 @@ def test_a_dry_run_tells_what_the_pod_would_be_refused_for(container: dict[str, 
         (
             {"containers": [{"image": "a", "envFrom": [{}, {"secretRef": {"name": "s"}}]}]},
             (
-                "expected exactly one, got neither: spec.template.spec.containers[0].envFrom.secretRef[1].configMapRef, "
+                "expected exactly one, got neither: "
+                "spec.template.spec.containers[0].envFrom.secretRef[1].configMapRef, "
                 "spec.template.spec.containers[0].envFrom.secretRef[1].secretRef"
             ),
         ),
