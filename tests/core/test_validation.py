@@ -162,6 +162,16 @@ def test_what_may_only_be_false() -> None:
     assert stored["automountServiceAccountToken"] is False
 
 
+def test_a_template_of_an_unchanged_name_is_not_filled_in() -> None:
+    config = AdmissionConfig()
+    document = service()
+    document["spec"]["template"]["metadata"] = {"name": "hello-v1"}
+    stored = admit("Service", document, user="alice", config=config).object
+    assert admit("Service", stored, stored, user="bob", config=config).object == stored
+    with pytest.raises(AdmissionError, match="Saw the following changes without a name change"):
+        admit("Service", document, stored, user="alice", config=config)
+
+
 def test_a_document_that_does_not_fit_says_where() -> None:
     document = service(env=[{"name": "A", "value": 1}])
     with pytest.raises(

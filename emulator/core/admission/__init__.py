@@ -1,7 +1,7 @@
 """What the API server and Knative's webhooks do to an object before it is stored.
 
 admit        decode, fill in, check: the way through the webhooks; and prune, what the API server does before
-tables       the types, as text: fields, which of them Knative takes, which the CRD has
+tables       the types, as text (also container_tables): fields, which of them Knative takes, which the CRD has
 schema       the notation of the tables, and what decoding and pruning make of a document
 defaults     what is filled in
 validation   the four kinds; revision, containers, probes, volumes, security, traffic, annotations, metadata: parts

@@ -59,14 +59,17 @@ def _name(metadata: Document, parent: Document) -> Iterator[Problem]:
 def spec(document: Document, config: AdmissionConfig) -> Iterator[Problem]:
     """The spec of a Revision."""
     yield from _pod(document, config.features)
-    timeout = document["timeoutSeconds"]
-    if not 0 <= timeout <= config.defaults.max_revision_timeout_seconds:
-        yield out_of_bounds(timeout, 0, config.defaults.max_revision_timeout_seconds, "timeoutSeconds")
-    concurrency = document["containerConcurrency"]
-    least = 0 if config.defaults.allow_container_concurrency_zero else 1
-    if not least <= concurrency <= config.defaults.container_concurrency_max_limit:
-        most = config.defaults.container_concurrency_max_limit
-        yield out_of_bounds(concurrency, least, most, "containerConcurrency")
+    limits = {
+        "timeoutSeconds": (0, config.defaults.max_revision_timeout_seconds),
+        "containerConcurrency": (
+            0 if config.defaults.allow_container_concurrency_zero else 1,
+            config.defaults.container_concurrency_max_limit,
+        ),
+    }
+    for field, (least, most) in limits.items():
+        # Absent where a template was not filled in since its name is unchanged.
+        if field in document and not least <= document[field] <= most:
+            yield out_of_bounds(document[field], least, most, field)
 
 
 def _pod(pod: Document, flags: Flags) -> Iterator[Problem]:
