@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from emulator.core.quantity import Quantity, parse_quantity
-
 Document = Mapping[str, Any]
 
 API_VERSION: Final = "serving.knative.dev/v1"
@@ -22,47 +20,36 @@ class UnknownDocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `document` is all of it; what it leaves to the image is None or empty here."""
+    """One container; what it leaves to the image is None or empty. `document` is all of it, the environment too."""
 
     name: str
     image: str
     command: tuple[str, ...]
     args: tuple[str, ...]
     working_dir: str | None
-    env: tuple[Document, ...]
-    env_from: tuple[Document, ...]
     port: int | None
     port_name: str
     readiness_probe: Document | None
     liveness_probe: Document | None
     startup_probe: Document | None
-    requests: Mapping[str, Quantity]
-    limits: Mapping[str, Quantity]
-    security_context: Document
     document: Document
 
     @classmethod
     def read(cls, document: Document) -> "Container":
         """From a container of a stored object."""
         port = (document.get("ports") or [{}])[0]
-        resources = document.get("resources") or {}
         return cls(
             name=document["name"],
             image=document["image"],
             command=tuple(document.get("command") or ()),
             args=tuple(document.get("args") or ()),
             working_dir=document.get("workingDir"),
-            env=tuple(document.get("env") or ()),
-            env_from=tuple(document.get("envFrom") or ()),
             # 0 is accepted, and means none.
             port=port.get("containerPort") or None,
             port_name=port.get("name", ""),
             readiness_probe=document.get("readinessProbe"),
             liveness_probe=document.get("livenessProbe"),
             startup_probe=document.get("startupProbe"),
-            requests=_quantities(resources.get("requests")),
-            limits=_quantities(resources.get("limits")),
-            security_context=document.get("securityContext") or {},
             document=document,
         )
 
@@ -77,7 +64,6 @@ class RevisionSpec:
     response_start_timeout: int
     idle_timeout: int
     annotations: Mapping[str, str]
-    labels: Mapping[str, str]
 
     @property
     def serving(self) -> Container:
@@ -113,9 +99,4 @@ def revision_spec(document: Document) -> RevisionSpec:
         response_start_timeout=spec.get("responseStartTimeoutSeconds") or 0,
         idle_timeout=spec.get("idleTimeoutSeconds") or 0,
         annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
     )
-
-
-def _quantities(texts: Mapping[str, str] | None) -> dict[str, Quantity]:
-    return {name: parse_quantity(text) for name, text in (texts or {}).items()}
