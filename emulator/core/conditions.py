@@ -74,7 +74,9 @@ class Conditions:
         stored = sorted(self._status.get("conditions") or (), key=lambda c: c["lastTransitionTime"], reverse=True)
         #: By type, in the order in which they changed, newest first: that decides whose reason Ready gets.
         self._held = {condition["type"]: Condition.read(condition) for condition in stored}
-        self._initialise()
+        for missing in (READY, *self._gating):
+            if missing not in self._held:
+                self._set(missing, UNKNOWN)
         if generation is not None and self._status.get("observedGeneration") != generation:
             self.mark(READY, NEW_GENERATION)
 
@@ -86,9 +88,7 @@ class Conditions:
         self._set(type_, condition)
         gates = type_ in self._gating
         if condition.status == "True":
-            unhappy = self._unhappy()
-            if unhappy or type_ != READY:
-                self._set(READY, unhappy or TRUE)
+            self._set(READY, self._unhappy() or TRUE)
         elif condition.status == "Unknown" and any(self._says(gate, "False") for gate in self._gating):
             # What failed outweighs what is unknown. (The reason of the unknown is the reference's, odd as it is.)
             if not self._says(READY, "False"):
@@ -117,18 +117,13 @@ class Conditions:
         merged = {**self._status, **fields, "conditions": conditions, "observedGeneration": self._generation}
         return {key: value for key, value in merged.items() if value is not None}
 
-    def _initialise(self) -> None:
-        for type_ in (READY, *self._gating):
-            if type_ not in self._held:
-                self._set(type_, TRUE if self._says(READY, "True") else UNKNOWN)
-
     def _set(self, type_: str, condition: Condition) -> None:
         if self._held.get(type_) != condition:
             self._held.pop(type_, None)
             self._held = {type_: condition, **self._held}
 
     def _says(self, type_: str, status: str) -> bool:
-        return type_ in self._held and self._held[type_].status == status
+        return self._held[type_].status == status
 
     def _unhappy(self) -> Condition | None:
         gates = [condition for type_, condition in self._held.items() if type_ in self._gating]

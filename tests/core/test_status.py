@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def pod_autoscaler(run: Run, op: Object) -> None:
         ready.mark("ScaleTargetInitialized", TRUE if op["initialized"] else UNKNOWN)
         ready.mark("Active", Condition(op["active"], op.get("reason", ""), op.get("message", "")))
         seen = Autoscaler(ready[READY], op["initialized"], op["service_name"])
-    scaled = Autoscaler(seen.ready, seen.initialized, seen.service_name, op["actual"], op["desired"])
+    scaled = replace(seen, actual=op["actual"], desired=op["desired"])
     run.scales = revisions.follow_autoscaler(run.conditions, scaled)
 
 
@@ -325,6 +326,12 @@ def test_a_revision_recovers_from_a_crash(objects: Any) -> None:
     assert kinds.ready_of(back) == TRUE
 
 
+def test_a_failure_of_an_instance_that_is_not_wanted_any_more(objects: Any) -> None:
+    gone = replace(GIVEN_UP, failure=Exited(1, "boom"))
+    stored = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, gone))
+    assert kinds.ready_of(stored) == revisions.NEVER_SCALED
+
+
 def test_what_the_scaler_came_to() -> None:
     seen = Autoscaler.of(first_outcome(0.0), "")
     assert seen == Autoscaler(UNKNOWN, initialized=False, service_name="", actual=0, desired=-1)
@@ -365,6 +372,15 @@ def test_foreign_children(objects: Any) -> None:
     )
 
 
+def test_an_owner_that_does_not_control(objects: Any) -> None:
+    service, configuration, route = copy.deepcopy(
+        [objects[f"hello-ready-{kind}"] for kind in ("ksvc", "configuration", "route")]
+    )
+    configuration["metadata"]["ownerReferences"][0]["controller"] = False
+    made = status.service_status(fresh(service), configuration, route, T0)
+    assert kinds.ready_of({"status": made}) == status.not_owned("Configuration", "hello")
+
+
 def test_a_service_waits_for_its_route(objects: Any) -> None:
     service, configuration, route = (objects[f"hello-ready-{kind}"] for kind in ("ksvc", "configuration", "route"))
     behind = copy.deepcopy(route)
@@ -382,6 +398,8 @@ def test_tags_and_percents_migrate(objects: Any) -> None:
     configuration = objects["split-byoconflict-cfg"] | {"status": {"latestReadyRevisionName": "split-00002"}}
     assert status._is_migrated(route, configuration)
     assert not status._is_migrated(route | {"status": {"traffic": []}}, configuration)
+    unmarked = [{**target, "latestRevision": None} for target in route["status"]["traffic"]]
+    assert status._is_migrated(route | {"status": {"traffic": unmarked}}, configuration)
     assert service["status"]["traffic"] == route["status"]["traffic"]
 
 
@@ -406,6 +424,49 @@ def test_going_back_to_a_name_of_the_same_spec(objects: Any) -> None:
     made = status.configuration_status(configuration, "split-00001", revs, T0)
     assert (made["latestCreatedRevisionName"], made["latestReadyRevisionName"]) == ("split-00001", "split-00001")
     assert kinds.ready_of({"status": made}) == TRUE
+
+
+def test_a_name_that_another_configuration_has(objects: Any) -> None:
+    configuration, revs = copy.deepcopy((objects["split-byoconflict-cfg"], objects["split-revs"]))
+    configuration["spec"]["template"]["spec"] = revs[0]["spec"]
+    revs[0]["metadata"]["ownerReferences"][0]["uid"] = "another"
+    assert status.name_conflict(configuration, revs[0])
+
+
+def test_the_latest_ready_revision_does_not_move_back_when_it_fails(objects: Any) -> None:
+    configuration, revs = copy.deepcopy((objects["split-byoconflict-cfg"], objects["split-revs"]))
+    configuration["spec"]["template"].pop("metadata")
+    revs[1]["status"] = objects["bad-crash-revision"]["status"]
+    made = status.configuration_status(configuration, "split-00002", revs, T0)
+    assert made["latestReadyRevisionName"] == "split-00002"
+
+
+def test_a_new_generation_is_not_ready_by_the_old_one(objects: Any) -> None:
+    configuration = copy.deepcopy(objects["hello-ready-configuration"])
+    configuration["metadata"]["generation"] = 2
+    unknown = fresh(objects["hello-ready-revision"])
+    made = status.configuration_status(configuration, "hello-00001", [unknown], T0)
+    assert kinds.ready_of({"status": made}) == kinds.NEW_GENERATION
+
+
+def test_a_new_generation_of_what_had_failed(objects: Any) -> None:
+    failed = objects["bad-crash-revision"]["status"]
+    assert Conditions("Revision", failed, 2)[READY] == kinds.NEW_GENERATION._replace(status="False")
+
+
+def test_ready_gives_the_reason_that_came_last() -> None:
+    stored = {
+        "conditions": [
+            {"type": type_, "status": "Unknown", "reason": reason, "lastTransitionTime": time}
+            for type_, reason, time in (
+                ("AllTrafficAssigned", "Older", "2026-11-23T11:00:00Z"),
+                ("IngressReady", "Newer", "2026-11-23T11:00:01Z"),
+            )
+        ]
+    }
+    conditions = Conditions("Route", stored)
+    conditions.mark(status.CERTIFICATE, TRUE)
+    assert conditions[READY].reason == "Newer"
 
 
 def test_a_failing_revision_leaves_the_latest_ready_one(objects: Any) -> None:
@@ -433,6 +494,14 @@ def test_traffic_to_nowhere_as_on_a_real_cluster(objects: Any) -> None:
     route = route | {"metadata": expected["metadata"], "spec": expected["spec"]}
     problem = Condition("False", "RevisionMissing", 'Revision "split-00099" referenced in traffic not found.')
     assert status.route_status(route, route_facts(route, problem=problem), 1795433559.0) == expected["status"]
+
+
+def test_a_host_that_cannot_be_named(objects: Any) -> None:
+    route = objects["hello-ready-route"]
+    problem = Condition("False", "ErrorConfig", "no host")
+    facts = replace(route_facts(route, problem=problem), url="")
+    assert status.route_status(route, facts, T0)["url"] == route["status"]["url"]
+    assert "url" not in status.route_status(fresh(route), facts, T0)
 
 
 def test_a_rollout_shows_in_the_route(objects: Any) -> None:
