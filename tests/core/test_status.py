@@ -1,4 +1,4 @@
-"""Conditions as the recorded runs have them, and whole statuses as a real cluster showed them."""
+"""Statuses of whole objects, as a real cluster showed them."""
 
 import copy
 from collections.abc import Callable
@@ -6,167 +6,33 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from statuses import (
+    CRASH,
+    GIVEN_UP,
+    MADE,
+    PROGRESSING,
+    T0,
+    TIMED_OUT,
+    UP,
+    fresh,
+    life,
+    route_facts,
+    said,
+    starting,
+    timeless,
+)
 
 from emulator.core import conditions as kinds
 from emulator.core import revision_status as revisions
 from emulator.core import status
-from emulator.core.conditions import READY, TRUE, UNKNOWN, Condition, Conditions
-from emulator.core.revision_status import Autoscaler, Deployment, Exited, RevisionFacts, Unschedulable, Waiting
-from emulator.core.scaler import first_outcome
-from emulator.core.status import RouteFacts
-
-Object = dict[str, Any]
-
-
-class Run:
-    """The status of one object in a recorded run."""
-
-    def __init__(self, kind: str) -> None:
-        self.conditions = Conditions(kind)
-        self.latest = status.LatestRevisions(self.conditions)
-        self.scales: dict[str, int | None] = {}
-
-    def result(self) -> dict[str, Any]:
-        """All that the results of any kind show."""
-        return {
-            "conditions": {c["type"]: said(c) for c in self.conditions.status(0)["conditions"]},
-            "actual_replicas": self.scales.get("actualReplicas"),
-            "desired_replicas": self.scales.get("desiredReplicas"),
-            "latest_created": self.latest.created,
-            "latest_ready": self.latest.ready,
-        }
-
-
-def said(stored: Object) -> list[str]:
-    return [*Condition.read(stored), *([stored["severity"]] if "severity" in stored else [])]
-
-
-def mark(type_: str, told: Callable[[Object], Condition]) -> Callable[[Run, Object], None]:
-    return lambda run, op: run.conditions.mark(type_, told(op))
-
-
-def told_by(status_: str) -> Callable[[Object], Condition]:
-    return lambda op: Condition(status_, op["reason"], op["message"])
-
-
-def follow(type_: str) -> Callable[[Run, Object], None]:
-    def propagate(run: Run, op: Object) -> None:
-        ready = Condition(op["ready"], op["reason"], op["message"]) if op["ready"] else None
-        status.follow_child(run.conditions, type_, ready)
-
-    return propagate
-
-
-def pod_autoscaler(run: Run, op: Object) -> None:
-    if op.get("no_conditions"):
-        seen = Autoscaler(None, initialized=False, service_name=op["service_name"])
-    else:
-        ready = Conditions("PodAutoscaler")
-        ready.mark("SKSReady", TRUE if op["sks_ready"] else Condition("Unknown", "NotReady", "not ready"))
-        ready.mark("ScaleTargetInitialized", TRUE if op["initialized"] else UNKNOWN)
-        ready.mark("Active", Condition(op["active"], op.get("reason", ""), op.get("message", "")))
-        seen = Autoscaler(ready[READY], op["initialized"], op["service_name"])
-    scaled = replace(seen, actual=op["actual"], desired=op["desired"])
-    run.scales = revisions.follow_autoscaler(run.conditions, scaled)
-
-
-def deployment(run: Run, op: Object) -> None:
-    seen = {type_: Condition(*state) for type_, state in op.items() if type_ != "op"}
-    run.conditions.follow(revisions.RESOURCES, revisions.resources_of(Deployment(1, 1, seen)))
-
-
-OPS: dict[str, Callable[[Run, Object], None]] = {
-    "init": lambda run, op: None,
-    "pod_autoscaler": pod_autoscaler,
-    "deployment": deployment,
-    "container_healthy_true": mark(revisions.CONTAINER, lambda op: TRUE),
-    "container_healthy_false": mark(revisions.CONTAINER, told_by("False")),
-    "container_healthy_unknown": mark(revisions.CONTAINER, told_by("Unknown")),
-    "resources_unavailable": mark(revisions.RESOURCES, told_by("False")),
-    "latest_created": lambda run, op: run.latest.created_is(op["name"]),
-    "latest_ready": lambda run, op: run.latest.ready_is(op["name"]),
-    "latest_created_failed": mark(READY, lambda op: status.revision_failed(op["name"], op["message"])),
-    "revision_creation_failed": mark(READY, lambda op: status.revision_creation_failed(op["message"])),
-    "latest_ready_deleted": lambda run, op: run.conditions.mark(READY, status.revision_deleted(run.latest.ready)),
-    "configuration": follow(status.CONFIGURATIONS),
-    "configuration_out_of_date": mark(status.CONFIGURATIONS, lambda op: status.CONFIGURATION_OUT_OF_DATE),
-    "route": follow(status.ROUTES),
-    "route_out_of_date": mark(status.ROUTES, lambda op: status.ROUTE_OUT_OF_DATE),
-    "route_not_yet_ready": mark(status.ROUTES, lambda op: status.TRAFFIC_NOT_MIGRATED),
-    "revision_name_taken": mark(status.ROUTES, lambda op: status.revision_name_taken(op["name"])),
-}
-
-
-def differences(case: Object) -> list[str]:
-    """Where a run of the recorded operations differs from the recorded results."""
-    run = Run(case["kind"])
-    found = []
-    for index, (op, expected) in enumerate(zip(case["ops"], case["results"], strict=True)):
-        OPS[op["op"]](run, op)
-        result = run.result()
-        found += [
-            f"{index} {op['op']} {key}: {result[key]} != {value}"
-            for key, value in expected.items()
-            if result[key] != value
-        ]
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _recorded_autoscaler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runs' PodAutoscaler; here its Ready is the scaler's (emulator.core.scaler.Outcome)."""
-    gating = ("Active", "ScaleTargetInitialized", "SKSReady")
-    monkeypatch.setattr(kinds, "GATING", {**kinds.GATING, "PodAutoscaler": gating})
-
-
-@pytest.mark.vectors("status")
-def test_conditions_as_recorded(case: Object) -> None:
-    assert differences(case) == []
-
-
-def test_a_changed_recording_is_noticed(vectors: Callable[[str], Any]) -> None:
-    for kind in ("Revision", "Configuration", "Service"):
-        case = copy.deepcopy(next(case for case in vectors("status")["cases"] if case["kind"] == kind))
-        assert differences(case) == []
-        case["results"][-1]["conditions"][READY][1] += "?"
-        assert len(differences(case)) == 1
-
-
-# Statuses of whole objects, as a real cluster showed them.
-
-T0 = 1795431682.0
-"""2026-11-23T11:01:22Z"""
-
-UP = RevisionFacts(
-    digests={"user-container": ""},
-    deployment=Deployment(1, 1, {"Progressing": Condition("True", "NewReplicaSetAvailable", "done")}),
-    autoscaler=Autoscaler(TRUE, initialized=True, service_name="s", actual=1, desired=1),
-)
+from emulator.core.conditions import TRUE, Condition
+from emulator.core.revision_status import Exited, Waiting
 
 
 @pytest.fixture(scope="session")
 def objects(measured: Callable[[str], Any]) -> Any:
     """Stored objects of a real cluster, in various states."""
     return measured("objects")
-
-
-def fresh(stored: Object) -> Object:
-    """As it was before its first status."""
-    return {key: value for key, value in stored.items() if key != "status"}
-
-
-def timeless(status_: Object) -> Object:
-    untimed = [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in status_["conditions"]]
-    return status_ | {"conditions": untimed}
-
-
-def route_facts(route: Object, **more: Any) -> RouteFacts:
-    """What the route's status says of its names and traffic."""
-    name = route["metadata"]["name"]
-    traffic = route["status"].get("traffic", ())
-    return RouteFacts(
-        url=route["status"]["url"], address=f"http://{name}.default.svc.cluster.local", traffic=traffic, **more
-    )
 
 
 def test_a_ready_service_as_on_a_real_cluster(objects: Any) -> None:
@@ -193,53 +59,6 @@ def test_nothing_moves_when_nothing_changes(objects: Any) -> None:
     assert status.route_status(route, route_facts(route, ingress_ready=True), later) == route["status"]
     assert status.service_status(service, configuration, route, later) == service["status"]
     assert (service, configuration, route, revision) == before
-
-
-def test_at_zero_a_revision_stays_ready(objects: Any) -> None:
-    stored = objects["zero-revision"]
-    first = revisions.revision_status(fresh(stored), UP, 1795433541.0)
-    inactive = Condition("False", "NoTraffic", "The target is not receiving traffic.")
-    facts = RevisionFacts(
-        digests={"user-container": ""},
-        deployment=Deployment(0, 0, {"Progressing": Condition("True", "NewReplicaSetAvailable", "done")}),
-        autoscaler=Autoscaler(inactive, initialized=True, service_name="s", actual=0, desired=0),
-    )
-    assert revisions.revision_status(fresh(stored) | {"status": first}, facts, 1795433547.0) == stored["status"]
-    assert first["desiredReplicas"] == 1
-
-
-PROGRESSING = {"Progressing": Condition("True", "ReplicaSetUpdated", "busy")}
-TIMED_OUT = {"Progressing": Condition("False", "ProgressDeadlineExceeded", "timed out")}
-QUEUED = Condition("Unknown", "Queued", "Requests to the target are being buffered as resources are provisioned.")
-INACTIVE = Condition("False", "NoTraffic", "The target is not receiving traffic.")
-CRASH = "11:14:55.897084 app start unixnano=1795432495897083934\n11:14:55.898577 crashing on purpose\n"
-
-
-def life(revision: Object, *steps: tuple[float, RevisionFacts]) -> Object:
-    """The revision after these facts, one after the other."""
-    stored = fresh(revision)
-    for now, facts in steps:
-        stored = stored | {"status": revisions.revision_status(stored, facts, now)}
-    return stored
-
-
-def starting(
-    conditions: dict[str, Condition], failure: revisions.Failure | None = None, available: int = 0
-) -> RevisionFacts:
-    return RevisionFacts(
-        digests={"user-container": ""},
-        deployment=Deployment(1, available, conditions),
-        failure=failure,
-        autoscaler=Autoscaler(QUEUED, initialized=False, service_name="s", actual=0, desired=-1),
-    )
-
-
-MADE = RevisionFacts(digests={"user-container": ""})
-GIVEN_UP = RevisionFacts(
-    digests={"user-container": ""},
-    deployment=Deployment(0, 0, {"Progressing": Condition("True", "NewReplicaSetAvailable", "done")}),
-    autoscaler=Autoscaler(INACTIVE, initialized=False, service_name="s", actual=0, desired=0),
-)
 
 
 @pytest.mark.parametrize(
@@ -270,74 +89,6 @@ def test_what_never_comes_up_as_on_a_real_cluster(
     assert timeless(routed) == timeless(route["status"])
     before = fresh(service) | {"status": status.service_status(fresh(service), followed, route, timed_out)}
     assert timeless(status.service_status(before, configuration, route, given_up)) == timeless(service["status"])
-
-
-def test_an_image_that_cannot_be_resolved(objects: Any) -> None:
-    revision = objects["bad-noimage-revision"]
-    message = revisions.unable_to_fetch("registry.example/a:v1", "no such host")
-    stored = life(revision, (0.0, RevisionFacts()), (1.0, RevisionFacts(image_error=message)))
-    by_type = {condition["type"]: said(condition) for condition in stored["status"]["conditions"]}
-    missing = ["False", "ContainerMissing", 'Unable to fetch image "registry.example/a:v1": no such host']
-    assert by_type == {
-        "ContainerHealthy": missing,
-        "Ready": missing,
-        "ResourcesAvailable": ["Unknown", "ResolvingDigests", ""],
-    }
-    assert set(stored["status"]) == {"conditions", "observedGeneration"}
-    found = life(stored, (2.0, RevisionFacts(digests={"user-container": "registry.example/a@sha256:0"})))
-    assert kinds.ready_of(found) == Condition("Unknown", "Deploying")
-    assert found["status"]["containerStatuses"] == [
-        {"name": "user-container", "imageDigest": "registry.example/a@sha256:0"}
-    ]
-
-
-def test_init_containers_have_statuses_of_their_own(objects: Any) -> None:
-    revision = copy.deepcopy(objects["hello-ready-revision"])
-    revision["spec"]["initContainers"] = [{"name": "before", "image": "i"}]
-    assert life(revision, (0.0, MADE))["status"]["initContainerStatuses"] == [{"name": "before"}]
-
-
-def test_a_revision_that_finds_no_place(objects: Any) -> None:
-    failure = Unschedulable("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu.")
-    stored = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, starting(PROGRESSING, failure)))
-    assert kinds.ready_of(stored) == Condition("False", "Unschedulable", failure.message)
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "words"), [(0, "", "container exited with no error"), (0, "bye", "bye"), (137, "", "")]
-)
-def test_last_words_of_a_container(objects: Any, code: int, message: str, words: str) -> None:
-    stored = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, starting(PROGRESSING, Exited(code, message))))
-    assert kinds.ready_of(stored) == Condition("False", f"ExitCode{code}", f"Container failed with: {words}")
-
-
-def test_waiting_is_a_failure_only_after_the_deadline(objects: Any) -> None:
-    waiting = Waiting("CreateContainerConfigError", 'configmap "c" not found')
-    stored = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, starting(PROGRESSING, waiting)))
-    assert kinds.ready_of(stored) == Condition("Unknown", "Deploying")
-    stored = life(stored, (0.0, MADE), (601.0, starting(TIMED_OUT, waiting)))
-    assert kinds.ready_of(stored) == Condition("False", *("CreateContainerConfigError", 'configmap "c" not found'))
-
-
-def test_a_revision_recovers_from_a_crash(objects: Any) -> None:
-    crashed = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, starting(PROGRESSING, Exited(1, "boom"))))
-    assert kinds.ready_of(crashed) == Condition("False", "ExitCode1", "Container failed with: boom")
-    back = fresh(crashed) | {"status": revisions.revision_status(crashed, UP, 2.0)}
-    assert kinds.ready_of(back) == TRUE
-
-
-def test_a_failure_of_an_instance_that_is_not_wanted_any_more(objects: Any) -> None:
-    gone = replace(GIVEN_UP, failure=Exited(1, "boom"))
-    stored = life(objects["hello-ready-revision"], (0.0, MADE), (1.0, gone))
-    assert kinds.ready_of(stored) == revisions.NEVER_SCALED
-
-
-def test_what_the_scaler_came_to() -> None:
-    seen = Autoscaler.of(first_outcome(0.0), "")
-    assert seen == Autoscaler(UNKNOWN, initialized=False, service_name="", actual=0, desired=-1)
-
-
-# Service, Configuration and Route among each other.
 
 
 def test_a_service_before_its_children_are_there(objects: Any) -> None:
@@ -447,26 +198,6 @@ def test_a_new_generation_is_not_ready_by_the_old_one(objects: Any) -> None:
     unknown = fresh(objects["hello-ready-revision"])
     made = status.configuration_status(configuration, "hello-00001", [unknown], T0)
     assert kinds.ready_of({"status": made}) == kinds.NEW_GENERATION
-
-
-def test_a_new_generation_of_what_had_failed(objects: Any) -> None:
-    failed = objects["bad-crash-revision"]["status"]
-    assert Conditions("Revision", failed, 2)[READY] == kinds.NEW_GENERATION._replace(status="False")
-
-
-def test_ready_gives_the_reason_that_came_last() -> None:
-    stored = {
-        "conditions": [
-            {"type": type_, "status": "Unknown", "reason": reason, "lastTransitionTime": time}
-            for type_, reason, time in (
-                ("AllTrafficAssigned", "Older", "2026-11-23T11:00:00Z"),
-                ("IngressReady", "Newer", "2026-11-23T11:00:01Z"),
-            )
-        ]
-    }
-    conditions = Conditions("Route", stored)
-    conditions.mark(status.CERTIFICATE, TRUE)
-    assert conditions[READY].reason == "Newer"
 
 
 def test_a_failing_revision_leaves_the_latest_ready_one(objects: Any) -> None:
