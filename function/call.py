@@ -1,5 +1,6 @@
 """One request as the handlers see it: its body, its caller, and what will be logged about it."""
 
+import io
 import select
 import time
 from collections.abc import Iterable, Mapping
@@ -49,10 +50,14 @@ class Call:
         try:
             return self.request.get_data()
         except HTTPException as error:
-            # Nobody may try again to read what was refused; the framework does, before it answers.
-            self.request.environ["wsgi.input_terminated"] = True
-            vars(self.request)["stream"] = _Nothing()
             raise Refusal(error.code or 400, "The request body is too long or incomplete.") from None
+
+    def finish(self) -> None:
+        """Leave unread what is unread.
+
+        Before it sends a response the framework reads the whole body, and answers 500 for one that is over the limit.
+        """
+        vars(self.request)["stream"] = io.BytesIO()
 
     def fields(self, names: Iterable[str], types: Iterable[str] = (JSON_TYPE, FORM_TYPE)) -> Mapping[str, str]:
         """Those of `names` that the body has, as strings; what else it has is ignored (RFC 6749 section 3.2).
@@ -106,13 +111,6 @@ class Call:
         poll = select.poll()
         poll.register(sock.fileno(), select.POLLRDHUP)
         return bool(poll.poll(0))
-
-
-class _Nothing:
-    """A body of which nothing is left."""
-
-    def read(self, _size: int = -1) -> bytes:
-        return b""
 
 
 def _members(text: str) -> Iterable[tuple[str, Any]]:

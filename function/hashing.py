@@ -14,6 +14,10 @@ from function.lanes import Lane, LaneBusyError
 
 T = TypeVar("T")
 
+#: A lane in which nothing was done for this long, and for the time of this many hashes, is stuck rather than slow.
+STALLED_SECONDS = 10.0
+STALLED_HASHES = 20
+
 
 class Patience(NamedTuple):
     """How long, and for whom, a login is worth hashing.
@@ -92,6 +96,7 @@ class HashLane:
         self.admission.measure(done - started)
         return result, Timing(started - arrived, done - started)
 
-    def stalled(self, limit: float) -> bool:
-        """Whether logins are waiting and none was done for `limit` seconds: a lane that hashes no more."""
+    def stalled(self) -> bool:
+        """Whether logins are waiting and none is ever done: a lane that hashes no more."""
+        limit = max(STALLED_SECONDS, STALLED_HASHES * self.admission.seconds)
         return self.admission.depth > 0 and time.monotonic() - self._last_done > limit

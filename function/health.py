@@ -18,7 +18,7 @@ def readyz(service: Service, _call: Call) -> Response:
     """GET /readyz: the database answers, hashing moves on, and nobody has asked us to stop."""
     if service.draining:
         raise Refusal(503, "This instance is about to stop.", headers={"Retry-After": "1"}, reason="draining")
-    if service.hashing.stalled(service.settings.login_deadline):
+    if service.hashing.stalled():
         raise Refusal(503, "Hashing makes no progress.", headers={"Retry-After": "1"}, reason="hashing stalled")
     try:
         service.database.read(lambda connection: connection.rows("SELECT 1"))

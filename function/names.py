@@ -14,6 +14,8 @@ def normalise(name: str) -> str:
     Raises:
         ValueError: it is empty, too long, or holds white space, a control or an unassigned character.
     """
+    if len(name) > 4 * MAX_LENGTH:  # before any work is done on it
+        raise ValueError(f"a name has 1 to {MAX_LENGTH} characters")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     if not 0 < len(text) <= MAX_LENGTH:
         raise ValueError(f"a name has 1 to {MAX_LENGTH} characters")

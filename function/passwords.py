@@ -131,6 +131,8 @@ def prepare(password: str) -> bytes:
     Raises:
         ValueError: it is empty, too long, or holds a control character or half a surrogate pair.
     """
+    if len(password) > 4 * MAX_BYTES:  # before any work is done on it; NFC makes no text four times shorter
+        raise ValueError(f"the password is longer than {MAX_BYTES} bytes")
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
     text = unicodedata.normalize("NFC", spaced)
     if not text:

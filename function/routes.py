@@ -53,6 +53,7 @@ def answer(service: Service, request: flask.Request) -> Response:
     except Exception:  # noqa: BLE001 - the last line of defence: logged whole, told to the client as nothing but 500
         call.notes["error"] = "".join(traceback.format_exception(*sys.exc_info()))
         response = problem(Refusal(500, "Something went wrong on our side."))
+    call.finish()
     response.headers["X-Served-By"] = service.instance
     response.headers["X-Content-Type-Options"] = "nosniff"
     _record(service, call, route, response.status_code)

@@ -1,5 +1,6 @@
 """`login-function serve`: the framework's application on our own server, from start to a clean end."""
 
+import gc
 import os
 import signal
 import time
@@ -60,11 +61,16 @@ def serve() -> int:
         service=service.about,
     )
     gevent.spawn(service.warm)
+    # What is here now stays: the collector need not look at it again.
+    gc.freeze()
+    gc.enable()
     stopping.wait()
     logs.line("INFO", "stopping", shutdown_delay=settings.shutdown_delay, grace_period=settings.grace_period)
     service.draining = server.draining = True
     gevent.sleep(settings.shutdown_delay)
     unfinished = server.drain(settings.grace_period)
+    if not unfinished:
+        service.database.close()
     logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished)
     return 1 if unfinished else 0
 

@@ -2,6 +2,13 @@
 
 Nothing is monkey-patched. What waits on the network is gevent's own, what computes (bcrypt) or waits on disk (SQLite)
 has a lane.
+
+Why not gunicorn's gevent worker, which the framework's own `create_server` would start? Measured side by side, on the
+corpus of tests/contract/test_strict_http.py, with 40 clients that trickle a body, and from exec to /readyz 200:
+
+    bare pywsgi        refuses 14 of 49, cuts off no slow client,   290 ms, 30 MB
+    gunicorn's worker  refuses 47 of 49, cuts off no slow client,   432 ms, 55 MB (two processes), and monkey-patches
+    this               refuses all 49, cuts off all 40,             276 ms, 32 MB
 """
 
 import contextlib
@@ -104,7 +111,8 @@ class Handler(WSGIHandler):
         super().finalize_headers()
         if self.close_connection or self.server.draining:
             self.close_connection = True
-            self.response_headers.append((b"Connection", b"close"))  # type: ignore[union-attr,arg-type]  # bytes they are
+            headers: Any = self.response_headers  # bytes; the stubs say text
+            headers[:] = [*(pair for pair in headers if pair[0] != b"Connection"), (b"Connection", b"close")]
 
     def log_request(self) -> None:
         """Nothing: the application logs its requests, and `refused` hears of what did not become one."""

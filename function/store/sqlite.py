@@ -8,6 +8,7 @@ corruption, but it may forget the last commits before a power cut. FULL waits fo
 that has PostgreSQL.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ class SqliteDatabase:
         except (OSError, sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             raise StoreError(
                 f"The database {self._path} cannot be used ({error}): make its folder writable for user id "
-                "of this process, or set DATABASE_URL to a file in a folder that is."
+                f"{os.geteuid()}, or set DATABASE_URL to a file in a folder that is."
             ) from error
         return connection
 

@@ -101,6 +101,13 @@ def test_a_body_over_the_limit_is_413(api: Api) -> None:
     is_problem(api.post("/login", data=document, headers={"Content-Type": "application/json"}), 413)
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/nothing", 404), ("PUT", "/login", 405)])
+def test_a_body_over_the_limit_that_nobody_wants_changes_nothing(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    is_problem(api.call(method, path, data=b"x" * 100_000), status)
+
+
 def test_a_chunked_body_over_the_limit_is_413(api: Api) -> None:
     chunks = (b"x" * 10_000 for _ in range(10))
     is_problem(api.post("/login", data=chunks, headers={"Content-Type": "application/json"}), 413)

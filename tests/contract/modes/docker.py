@@ -1,0 +1,48 @@
+"""A target that is a container of the function's image, with its root read-only and its port published."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from testcontainers.core.container import DockerContainer
+
+
+class DockerTarget:
+    """A running container; `url` by the port that the engine published it on."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, container: DockerContainer) -> None:
+        self.url = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(8080)}"
+        self._exec = ["docker", "exec", "--interactive", container.get_container_id()]
+
+    def add_user(self, name: str, password: str) -> None:
+        command = [*self._exec, "login-function", "users", "add", name, "--password-stdin"]
+        subprocess.run(command, input=password + "\n", text=True, check=True, timeout=60)
+
+
+class DockerMode:
+    """Needs a Docker engine; tests/conftest.py has it, and says so where there is none."""
+
+    name = "docker"
+
+    def options(self, parser: pytest.Parser) -> None:
+        """None."""
+
+    def missing(self, config: pytest.Config) -> str | None:
+        """Nothing as yet: a machine without an engine leaves each of these tests out by name, or fails it in CI."""
+        return None
+
+    @contextlib.contextmanager
+    def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[DockerTarget]:
+        engine = config.pluginmanager.get_plugin("engine")
+        with engine.login(dict(settings), read_only=True) as container:
+            yield DockerTarget(container)
+            process = container.get_wrapped_container()
+            process.stop(timeout=60)
+            assert process.wait()["StatusCode"] == 0, "it did not end well"
+
+
+MODE = DockerMode()
