@@ -119,6 +119,7 @@ def exchange(call: Call, pool: Pool, head: bytes) -> int:
         ClientGoneError, TimedOutError, BadRequestError: as their names say; the instance's connection was closed.
     """
     request = call.request
+    call.client.presence.confirm()
     repeatable = request.complete and request.method in IDEMPOTENT
     connection = pool.take()
     content = request.take()

@@ -14,25 +14,22 @@ from emulator.dataplane.activator import Revision
 from emulator.dataplane.client import LINGER, Client
 from emulator.dataplane.exchange import CutError
 from emulator.dataplane.http1 import Request
-from emulator.dataplane.pool import Descriptors
 from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError, TimedOutError
 from emulator.dataplane.routing import RouteTable
 
 #: Connections that may wait to be accepted: a burst of clients (the kernel's net.core.somaxconn caps it).
 BACKLOG = 4096
-#: Part of the descriptors that clients may take; the rest is for connections to instances.
-CLIENT_SHARE = 0.75
-#: Clients beyond that which are told so at a time; any more are closed without a word.
+#: Clients beyond the limit which are told so at a time; any more are closed without a word.
 TURNED_AWAY = 256
 
 
 class Gateway:
-    """Accepts connections and answers what comes on them."""
+    """Accepts connections, up to `limit` at a time, and answers what comes on them."""
 
-    def __init__(self, routes: RouteTable, revisions: Mapping[RevisionKey, Revision], descriptors: Descriptors) -> None:
+    def __init__(self, routes: RouteTable, revisions: Mapping[RevisionKey, Revision], limit: int) -> None:
         self._routes = routes
         self._revisions = revisions
-        self._descriptors = descriptors
+        self._limit = limit
         self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
         self._clients: set[Client] = set()
         self._connections = Group()
@@ -66,24 +63,22 @@ class Gateway:
         self._connections.kill()
 
     def _accept(self, listener: socket.socket) -> None:
-        limit = int(self._descriptors.budget * CLIENT_SHARE)
         while True:
             try:
                 sock, address = listener.accept()
             except OSError:  # the client left already, or descriptors ran out elsewhere in the process
                 sleep(0.01)
                 continue
-            if self._descriptors.used < limit:
+            if len(self._clients) < self._limit:
                 self._connections.start(Greenlet(self._serve, sock, address[0].encode()))
             elif self._turned_away < TURNED_AWAY:
-                self._connections.start(Greenlet(self._turn_away, sock, limit))
+                self._connections.start(Greenlet(self._turn_away, sock))
             else:
                 sock.close()
 
     def _serve(self, sock: socket.socket, address: bytes) -> None:
         client = Client(sock, address)
         self._clients.add(client)
-        self._descriptors.used += 1
         try:
             while not self._closing:
                 client.busy = False
@@ -102,17 +97,16 @@ class Gateway:
         except (ClientGoneError, CutError):
             pass
         finally:
-            self._descriptors.used -= 1
             self._clients.discard(client)
             client.close()
 
-    def _turn_away(self, sock: socket.socket, limit: int) -> None:
+    def _turn_away(self, sock: socket.socket) -> None:
         self._turned_away += 1
         client = Client(sock, b"")
         try:
             client.deadline.set(monotonic() + LINGER, ClientGoneError())
             client.receive()
-            text = f"The gateway holds {limit} connections, as many as it may; raise `ulimit -n`.\n"
+            text = f"The gateway holds {self._limit} connections, as many as it may; raise `ulimit -n`.\n"
             client.answer(None, 503, text.encode(), keep=False)
             client.linger()
         except (ClientGoneError, BadRequestError):

@@ -127,7 +127,9 @@ class Request(Message):
             if self.http10:
                 raise BadRequestError("Transfer-Encoding needs HTTP/1.1.")
             if coding.lower() != b"chunked":
-                raise BadRequestError("The only transfer coding known here is chunked.", 501)
+                # Without chunked at the end nobody knows where it ends (RFC 9112 section 6.3).
+                status = 501 if coding.lower().endswith(b"chunked") and b"," in coding else 400
+                raise BadRequestError("The only transfer coding known here is chunked.", status)
             self.chunked, self.length = True, None
         else:
             self.length = int(fields.get(b"content-length", b"0"))

@@ -6,10 +6,11 @@ from collections import deque
 from time import monotonic
 
 from gevent import socket
+from gevent.lock import Semaphore
 
 from emulator.dataplane.door import Endpoint
 from emulator.dataplane.http1 import ResponseReader
-from emulator.dataplane.refusals import RefusedError, UnavailableError
+from emulator.dataplane.refusals import RefusedError
 from emulator.dataplane.waiting import peek
 
 #: Seconds that an unused connection is kept. Below the shortest keep-alive of common servers (gunicorn 2 s, uvicorn and
@@ -28,37 +29,26 @@ _DIAL_ERRORS = {
 }
 
 
-class Descriptors:
-    """File descriptors that the gateway may have open at a time, for clients and instances together."""
-
-    __slots__ = ("budget", "used")
-
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
-        self.used = 0
-
-
 class Connection:
     """One connection to an instance."""
 
     __slots__ = ("_descriptors", "open", "reader", "reused", "sock", "unused_since")
 
-    def __init__(self, sock: socket.socket, descriptors: Descriptors) -> None:
+    def __init__(self, sock: socket.socket, descriptors: Semaphore) -> None:
         self.sock = sock
         self.reader = ResponseReader()
         self.reused = False
         self.unused_since = 0.0
         self.open = True
         self._descriptors = descriptors
-        descriptors.used += 1
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
         if self.open:
             self.open = False
-            self._descriptors.used -= 1
             self.reader.close()
             self.sock.close()
+            self._descriptors.release()
 
     def alive(self) -> bool:
         """Neither closed by the instance nor with bytes that nobody asked for."""
@@ -66,11 +56,14 @@ class Connection:
 
 
 class Pool:
-    """The connections to one instance that are not in use, the latest used first."""
+    """The connections to one instance that are not in use, the latest used first.
+
+    `descriptors` counts how many connections there may be to all instances; who finds none free waits for one.
+    """
 
     __slots__ = ("_descriptors", "_endpoint", "_unused", "closed")
 
-    def __init__(self, endpoint: Endpoint, descriptors: Descriptors) -> None:
+    def __init__(self, endpoint: Endpoint, descriptors: Semaphore) -> None:
         self._endpoint = endpoint
         self._descriptors = descriptors
         self._unused: deque[Connection] = deque()
@@ -81,7 +74,6 @@ class Pool:
 
         Raises:
             RefusedError: the instance can't be reached.
-            UnavailableError: this process has no descriptor left.
         """
         while self._unused:
             connection = self._unused.pop()
@@ -91,8 +83,8 @@ class Pool:
         return self.dial()
 
     def give(self, connection: Connection) -> None:
-        """Keep it for the next request."""
-        if self.closed:
+        """Keep it for the next request, unless someone may be waiting for a descriptor."""
+        if self.closed or self._descriptors.locked():
             connection.close()
         else:
             connection.reused = True
@@ -101,29 +93,12 @@ class Pool:
 
     def dial(self) -> Connection:
         """A new connection. Raises as `take` does."""
-        if self._descriptors.used >= self._descriptors.budget:
-            raise UnavailableError(
-                f"The gateway has all of its {self._descriptors.budget} connections in use; raise `ulimit -n`.\n"
-            )
-        host, port = self._endpoint.host, self._endpoint.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        self._descriptors.acquire()
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(CONNECT_TIMEOUT)
-            sock.connect((host, port))
-            sock.settimeout(None)
-        except TimeoutError:
-            sock.close()
-            raise RefusedError(f"dial tcp {host}:{port}: i/o timeout\n") from None
-        except OSError as error:
-            sock.close()
-            words = _DIAL_ERRORS.get(error.errno or 0) or os.strerror(error.errno or 0).lower()
-            raise RefusedError(f"dial tcp {host}:{port}: {words}\n") from None
+            return Connection(_connect(self._endpoint.host, self._endpoint.port), self._descriptors)
         except BaseException:
-            sock.close()
+            self._descriptors.release()
             raise
-        return Connection(sock, self._descriptors)
 
     def sweep(self, now: float) -> None:
         """Close what was not used for IDLE seconds. `now` is monotonic."""
@@ -135,3 +110,20 @@ class Pool:
         self.closed = True
         while self._unused:
             self._unused.pop().close()
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(CONNECT_TIMEOUT)
+        sock.connect((host, port))
+        sock.settimeout(None)
+    except BaseException as error:
+        sock.close()
+        if not isinstance(error, OSError):
+            raise
+        number = error.errno or 0
+        words = "i/o timeout" if isinstance(error, TimeoutError) else _DIAL_ERRORS.get(number)
+        raise RefusedError(f"dial tcp {host}:{port}: {words or os.strerror(number).lower()}\n") from None
+    return sock

@@ -3,11 +3,13 @@
 import uuid
 from collections import Counter
 
+from gevent.lock import Semaphore
+
 from emulator.core.breaker import MAX_CONCURRENCY, QUEUE_PROXY_DEPTH_FACTOR, Breaker, Ticket
 from emulator.dataplane.door import Endpoint
 from emulator.dataplane.exchange import Call, exchange
 from emulator.dataplane.http1 import Request
-from emulator.dataplane.pool import Descriptors, Pool
+from emulator.dataplane.pool import Pool
 from emulator.dataplane.waiting import Gate
 
 #: The activator's own address, which is a hop too.
@@ -29,7 +31,7 @@ class Instance:
         slots: those of the activator that its requests hold.
     """
 
-    def __init__(self, endpoint: Endpoint, container_concurrency: int, descriptors: Descriptors) -> None:
+    def __init__(self, endpoint: Endpoint, container_concurrency: int, descriptors: Semaphore) -> None:
         self.endpoint = endpoint
         self.limit = container_concurrency or MAX_CONCURRENCY
         self.in_flight = 0

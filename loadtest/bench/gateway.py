@@ -1,0 +1,149 @@
+# ruff: noqa: INP001, T201 # a program of its own, that prints what it measured
+"""What the gateway costs: requests/s and CPU per request, straight to an app and through the gateway, in one run.
+
+    python loadtest/bench/gateway.py [--seconds 3] [--connections 1 64]
+
+Three processes: a load generator and an app that do next to nothing in Python, and the gateway between them. The figure
+that holds on a busy machine is the gateway's own CPU per request; a real cluster's proxies take 432 us for all three
+hops, 254 us for activator and queue-proxy (Go, on two cores like those this was measured on).
+"""
+
+import argparse
+import multiprocessing
+import resource
+import select
+import socket
+import statistics
+import time
+from multiprocessing.connection import Connection
+from random import Random
+
+HOST = "bench.default.localhost"
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".encode()
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nhello\n"
+#: In front of the body in every answer, through the gateway or not.
+END = b"\r\n\r\nhello\n"
+
+
+def app(ready: Connection) -> None:
+    """Answer every head with the same bytes."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    ready.send(listener.getsockname()[1])
+    poll = select.epoll()
+    poll.register(listener, select.EPOLLIN)
+    sockets: dict[int, socket.socket] = {}
+    while True:
+        for number, _ in poll.poll():
+            if number == listener.fileno():
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sockets[sock.fileno()] = sock
+                poll.register(sock, select.EPOLLIN)
+                continue
+            try:
+                alive = sockets[number].recv(65536)
+                if alive:
+                    sockets[number].sendall(ANSWER)
+            except ConnectionError:
+                alive = b""
+            if not alive:
+                sockets.pop(number).close()
+
+
+def gateway(ready: Connection, app_port: int, *, proxied: bool) -> None:
+    """Serve one revision of one instance; report the CPU seconds of this process when asked."""
+    import gevent  # noqa: PLC0415 # in this process only
+
+    from emulator.core.revision import RevisionKey  # noqa: PLC0415
+    from emulator.dataplane.door import Backend, Endpoint, Target  # noqa: PLC0415
+    from emulator.dataplane.plane import DataPlane  # noqa: PLC0415
+
+    class WallClock:
+        def now(self) -> float:
+            return time.time()
+
+    key = RevisionKey("default", "bench-00001")
+    plane = DataPlane(WallClock(), lambda _: None, Random(1))  # noqa: S311 # no secret
+    plane.set_backend(key, Backend(endpoints=(Endpoint("bench", "127.0.0.1", app_port),), proxied=proxied))
+    plane.set_routes({HOST: (Target(key, 100),)})
+    ready.send(plane.listen("127.0.0.1", 0))
+    while True:
+        gevent.socket.wait_read(ready.fileno())
+        ready.recv()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        ready.send((usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+
+def load(port: int, connections: int, seconds: float) -> tuple[int, float, list[float]]:
+    """Keep `connections` busy: requests answered, seconds taken, seconds of each."""
+    poll = select.epoll()
+    sockets: dict[int, socket.socket] = {}
+    for _ in range(connections):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sockets[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLIN)
+    sent = {}
+    begin = time.perf_counter()
+    for number, sock in sockets.items():
+        sent[number] = time.perf_counter()
+        sock.sendall(REQUEST)
+    took: list[float] = []
+    while time.perf_counter() < begin + seconds:
+        for number, _ in poll.poll():
+            answer = sockets[number].recv(65536)
+            if not answer.endswith(END):
+                raise SystemExit(f"Unexpected answer: {answer!r}")
+            now = time.perf_counter()
+            took.append(now - sent[number])
+            sent[number] = now
+            sockets[number].sendall(REQUEST)
+    elapsed = time.perf_counter() - begin
+    for sock in sockets.values():
+        sock.close()
+    return len(took), elapsed, took
+
+
+def measure(port: int, connections: int, seconds: float, process: Connection | None) -> tuple[float, float, float]:
+    """Requests/s, median latency in ms, CPU of the gateway per request in us."""
+    load(port, connections, 0.3)  # warm up
+
+    def cpu() -> float:
+        if process is None:
+            return 0.0
+        process.send(None)
+        return float(process.recv()[0])
+
+    before = cpu()
+    count, elapsed, took = load(port, connections, seconds)
+    return count / elapsed, statistics.median(took) * 1000, (cpu() - before) / count * 1e6
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seconds", type=float, default=3.0, help="per measurement")
+    options.add_argument("--connections", type=int, nargs="+", default=[1, 64])
+    chosen = options.parse_args()
+    context = multiprocessing.get_context("spawn")
+
+    def start(target: object, *args: object, **kwargs: object) -> tuple[Connection, int]:
+        here, there = context.Pipe()
+        context.Process(target=target, args=(there, *args), kwargs=kwargs, daemon=True).start()  # type: ignore[arg-type]
+        return here, here.recv()
+
+    _, app_port = start(app)
+    through = {
+        "queue-proxy only": start(gateway, app_port, proxied=False),
+        "activator + queue-proxy": start(gateway, app_port, proxied=True),
+    }
+    print(f"{'path':26}{'conns':>6}{'req/s':>9}{'of direct':>11}{'p50 ms':>9}{'gateway CPU us/req':>20}")
+    for connections in chosen.connections:
+        direct, p50, _ = measure(app_port, connections, chosen.seconds, None)
+        print(f"{'direct':26}{connections:6}{direct:9.0f}{'1.00':>11}{p50:9.3f}")
+        for path, (process, port) in through.items():
+            rate, p50, cpu = measure(port, connections, chosen.seconds, process)
+            print(f"{path:26}{connections:6}{rate:9.0f}{rate / direct:11.2f}{p50:9.3f}{cpu:20.0f}")
+
+
+if __name__ == "__main__":
+    main()
