@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
-# Its reaper is one more image to pull: `engine` below removes what is left. Testcontainers reads this when imported.
+# Its reaper is one more image to pull: `Engine` sweeps what is left. Testcontainers reads this when imported.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 import docker
@@ -28,7 +28,6 @@ IMAGE = "knative-login:test"
 MISSING = "this machine has no "
 #: Label of everything the tests start; its value names the process that owns it.
 OWNER_LABEL = "knative-login.owner"
-OWNER = f"test-{os.getpid()}-{int(psutil.Process().create_time())}"
 #: A cold build of the image takes 20 s on two idle cores, most of it downloads.
 BUILD_SECONDS = 600
 START_SECONDS = 60
@@ -45,7 +44,18 @@ def missing(what: str, remedy: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Engine(), "engine")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    engine: Engine = config.pluginmanager.get_plugin("engine")
+    engine.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield  # after everything else that is summed up
     for line in _figures:
         terminalreporter.write_line(f"measured: {line}")
     for report in terminalreporter.getreports("skipped"):
@@ -54,23 +64,49 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"LEFT OUT {report.nodeid}: {reason.removeprefix('Skipped: ')}", red=True)
 
 
-@pytest.fixture(scope="session")
-def figure() -> Callable[[str], None]:
-    """Takes a sentence with a figure, to be printed after the last test."""
-    return _figures.append
+class Engine:
+    """The Docker engine, with what the tests share of it; everything is made when it is first asked for.
 
+    Attributes:
+        owner: value of OWNER_LABEL. Whatever bears it is swept at the end of this process, or by the next run after it.
+    """
 
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    try:
+    def __init__(self) -> None:
+        self.owner = f"test-{os.getpid()}-{int(psutil.Process().create_time())}"
+
+    @functools.cached_property
+    def client(self) -> docker.DockerClient:
+        # Asked by the command, which the build needs too: the library leaves a socket open where nobody answers.
+        answers = ["docker", "version"]
+        if not shutil.which("docker") or subprocess.run(answers, check=False, capture_output=True).returncode:
+            missing("Docker engine", "start Docker, or run tools/engine as root")
         client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException:
-        missing("Docker engine", "start Docker, or run tools/engine as root")
-    _sweep(client, _is_left_over)
-    yield client
-    _sweep(client, OWNER.__eq__)
-    client.close()
+        _sweep(client, _is_left_over)
+        return client
+
+    @functools.cached_property
+    def image(self) -> str:
+        """Name of the function's image, built from the Dockerfile as a user would."""
+        assert self.client
+        command = ["docker", "build", "--tag", IMAGE, "."]
+        built = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=BUILD_SECONDS)
+        if built.returncode:
+            words = f"docker build failed (tools/images prepares its base):\n{built.stdout}{built.stderr}"
+            pytest.fail(words, pytrace=False)
+        return IMAGE
+
+    def login(
+        self, environment: dict[str, str] | None = None, wait_for: WaitStrategy | None = READY, **options: Any
+    ) -> DockerContainer:
+        """A container of the image, to be started; with what `docker run` takes for options."""
+        labels = {OWNER_LABEL: self.owner}
+        container = DockerContainer(self.image, ports=[8080], env=environment, labels=labels, **options)
+        return container.waiting_for(wait_for.with_startup_timeout(START_SECONDS)) if wait_for else container
+
+    def close(self) -> None:
+        if "client" in vars(self):
+            _sweep(self.client, self.owner.__eq__)
+            self.client.close()
 
 
 def _sweep(client: docker.DockerClient, condemned: Callable[[str], bool]) -> None:
@@ -80,14 +116,14 @@ def _sweep(client: docker.DockerClient, condemned: Callable[[str], bool]) -> Non
         labelled = {"filters": {"label": label}}
         for container in client.containers.list(all=True, ignore_removed=True, **labelled):
             if condemned(container.labels[label]):
-                _unless_gone(functools.partial(container.remove, force=True, v=True))
+                unless_gone(functools.partial(container.remove, force=True, v=True))
         for item in (*client.networks.list(**labelled), *client.volumes.list(**labelled)):
             if condemned(item.attrs["Labels"][label]):
-                _unless_gone(item.remove)
+                unless_gone(item.remove)
 
 
-def _unless_gone(remove: Callable[[], None]) -> None:
-    with contextlib.suppress(docker.errors.NotFound):  # a neighbour's sweep was first
+def unless_gone(remove: Callable[[], None]) -> None:
+    with contextlib.suppress(docker.errors.NotFound):  # a neighbour's sweep, or the test itself, was first
         remove()
 
 
@@ -103,46 +139,29 @@ def _is_left_over(owner: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def login_image(engine: docker.DockerClient) -> str:
-    """Name of the function's image, built from the Dockerfile as a user would."""
-    command = ["docker", "build", "--tag", IMAGE, "."]
-    built = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=BUILD_SECONDS)
-    if built.returncode:
-        words = f"docker build failed (tools/images prepares its base):\n{built.stdout}{built.stderr}"
-        pytest.fail(words, pytrace=False)
-    return IMAGE
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine: Engine = request.config.pluginmanager.get_plugin("engine")
+    assert engine.client
+    return engine
 
 
 @pytest.fixture
-def start_login(login_image: str) -> Iterator[Callable[..., DockerContainer]]:
-    """Starts a container of the image and waits for `wait_for`; takes what `docker run` takes."""
-    started = []
+def start_login(engine: Engine) -> Iterator[Callable[..., DockerContainer]]:
+    """Starts a container of the image; takes what `Engine.login` takes."""
+    with contextlib.ExitStack() as stack:
 
-    def start(
-        environment: dict[str, str] | None = None, *, wait_for: WaitStrategy | None = READY, **kwargs: Any
-    ) -> DockerContainer:
-        labels = {OWNER_LABEL: OWNER}
-        container = DockerContainer(login_image, ports=[8080], env=environment, labels=labels, **kwargs)
-        if wait_for:
-            container.waiting_for(wait_for.with_startup_timeout(START_SECONDS))
-        started.append(container)
-        return container.start()
+        def start(*arguments: Any, **options: Any) -> DockerContainer:
+            container = engine.login(*arguments, **options)
+            stack.callback(unless_gone, container.stop)
+            return container.start()
 
-    yield start
-    for container in started:
-        _unless_gone(container.stop)
-
-
-@pytest.fixture(scope="session")
-def owner() -> str:
-    """Whoever labels its containers, networks and volumes so has them swept, also after a crash."""
-    return OWNER
+        yield start
 
 
 @pytest.fixture
-def volume(engine: docker.DockerClient) -> str:
+def volume(engine: Engine) -> str:
     """An empty volume, to be swept with the rest at the end."""
-    return str(engine.volumes.create(labels={OWNER_LABEL: OWNER}).name)
+    return str(engine.client.volumes.create(labels={OWNER_LABEL: engine.owner}).name)
 
 
 @pytest.fixture(scope="session")
@@ -150,3 +169,9 @@ def kubectl() -> str:
     ours = ROOT / ".tools/bin/kubectl"
     found = str(ours) if ours.exists() else shutil.which("kubectl")
     return found or missing("kubectl", "run tools/kubectl")
+
+
+@pytest.fixture(scope="session")
+def figure() -> Callable[[str], None]:
+    """Takes a sentence with a figure, to be printed after the last test."""
+    return _figures.append

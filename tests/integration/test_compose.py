@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import docker
 import pytest
 import requests
 
@@ -21,9 +21,9 @@ Compose = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def compose(engine: docker.DockerClient, login_image: str, owner: str) -> Iterator[Compose]:
+def compose(engine: Any) -> Iterator[Compose]:
     """Runs a compose command on a project that is up with `INSTANCES` instances."""
-    settings = {"PUBLISH": "127.0.0.1:0", "IMAGE": login_image}
+    settings = {"PUBLISH": "127.0.0.1:0", "IMAGE": engine.image}
     command = ["docker", "compose"]
     if subprocess.run([*command, "version"], check=False, capture_output=True).returncode:
         # The client here has no compose plugin; the public image of the client does.
@@ -33,7 +33,7 @@ def compose(engine: docker.DockerClient, login_image: str, owner: str) -> Iterat
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [*command, "--project-name", owner, *arguments],
+            [*command, "--project-name", engine.owner, *arguments],
             cwd=ROOT,
             env={**os.environ, **settings},
             check=False,
@@ -87,9 +87,9 @@ def test_the_client_is_who_connected_to_the_proxy(proxy: str, compose: Compose) 
     assert not [line for line in lines if "203.0.113.7" in line]
 
 
-def test_instances_are_limited_and_unprivileged(engine: docker.DockerClient, compose: Compose) -> None:
+def test_instances_are_limited_and_unprivileged(engine: Any, compose: Compose) -> None:
     for name in compose("ps", "--quiet", "login").split():
-        host = engine.containers.get(name).attrs["HostConfig"]
+        host = engine.client.containers.get(name).attrs["HostConfig"]
         assert host["NanoCpus"] == 1_000_000_000
         assert host["Memory"] == 256 * 1024 * 1024
         assert host["ReadonlyRootfs"]
@@ -120,4 +120,4 @@ def test_scaling_down_and_up_under_load_loses_nothing(
     assert len(left) == 1
     assert len(grown) == INSTANCES
     assert len(answers) > len(clients)
-    assert set(answers) == {200}
+    assert set(answers) == {200}, compose("logs", "proxy")

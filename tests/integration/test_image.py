@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 import requests
 from testcontainers.core.container import DockerContainer
@@ -51,15 +50,15 @@ def last_words(start_login: Start) -> Callable[[dict[str, str]], tuple[int, str]
     return last_words
 
 
-def test_size_above_the_base(engine: docker.DockerClient, login_image: str, figure: Callable[[str], None]) -> None:
+def test_size_above_the_base(engine: Any, figure: Callable[[str], None]) -> None:
     base = re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
-    above = (engine.images.get(login_image).attrs["Size"] - engine.images.get(base).attrs["Size"]) / 1e6
+    above = (engine.client.images.get(engine.image).attrs["Size"] - engine.client.images.get(base).attrs["Size"]) / 1e6
     figure(f"the image is {above:.1f} MB above {base}")
     assert 1 < above < ABOVE_BASE_MB
 
 
-def test_it_says_how_to_run_it(engine: docker.DockerClient, login_image: str) -> None:
-    config = engine.images.get(login_image).attrs["Config"]
+def test_it_says_how_to_run_it(engine: Any) -> None:
+    config = engine.client.images.get(engine.image).attrs["Config"]
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["login-function"]
     assert config["Cmd"] == ["serve"]
