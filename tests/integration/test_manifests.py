@@ -10,6 +10,9 @@ import kubernetes.client.models
 import pydantic
 import pytest
 
+from emulator.core.admission import AdmissionConfig, admit, prune
+from function import settings
+
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 SERVICE = ("Service", "login")
@@ -32,20 +35,6 @@ FOLDERS = {
         ("PodDisruptionBudget", "login"),
         ("Ingress", "login"),
     },
-}
-#: What a Revision's pod spec has beside Kubernetes' own fields.
-REVISION_ONLY = {"containerConcurrency", "timeoutSeconds"}
-#: The fields of a container that are used here; Knative admits each with all its feature flags at their defaults.
-REVISION_CONTAINER = {
-    "name",
-    "image",
-    "ports",
-    "env",
-    "envFrom",
-    "readinessProbe",
-    "livenessProbe",
-    "resources",
-    "securityContext",
 }
 
 
@@ -130,18 +119,10 @@ def test_the_strict_reading_finds_what_is_wrong(kustomize: Callable[[str], Objec
     assert "selector\n  Field required" in found
 
 
-def test_the_knative_service_has_only_fields_of_a_revision(kustomize: Callable[[str], Objects]) -> None:
-    service = kustomize("base")[SERVICE]
-    spec = service["spec"]["template"]["spec"]
-    assert set(spec) - REVISION_ONLY == {"containers"}
-    assert set(spec["containers"][0]) <= REVISION_CONTAINER
-    pod = {name: value for name, value in spec.items() if name not in REVISION_ONLY}
-    for probe in ("readinessProbe", "livenessProbe"):
-        pod["containers"][0][probe]["httpGet"]["port"] = 8080  # Knative puts in the container's
-    assert faults(pod, "V1PodSpec") == ""
-    assert faults(service["metadata"], "V1ObjectMeta") == ""
-    # Annotations are texts; YAML reads an unquoted number as one.
-    assert faults(service["spec"]["template"]["metadata"], "V1ObjectMeta") == ""
+def test_knative_admits_the_service_and_warns_of_nothing(kustomize: Callable[[str], Objects]) -> None:
+    kept, dropped = prune("Service", kustomize("base")[SERVICE])
+    assert dropped == []
+    assert admit("Service", kept, user="somebody", config=AdmissionConfig(), dry_run=True).warnings == ()
 
 
 def test_every_pod_meets_the_restricted_standard(built: tuple[str, Objects]) -> None:
@@ -182,18 +163,16 @@ def test_a_cluster_without_knative_gets_the_same_function(kustomize: Callable[[s
 
 
 def test_terminating_pods_have_time_for_what_they_admitted(kustomize: Callable[[str], Objects]) -> None:
-    from function.settings import load  # noqa: PLC0415 - the function's own numbers, not a copy of them
-
-    def settings(container: dict[str, Any]) -> Any:
-        return load({item["name"]: item["value"] for item in container["env"] if "value" in item})
+    def settings_of(container: dict[str, Any]) -> settings.Settings:
+        return settings.load({item["name"]: item["value"] for item in container["env"] if "value" in item})
 
     revision = kustomize("base")[SERVICE]["spec"]["template"]["spec"]
-    on_knative = settings(revision["containers"][0])
+    on_knative = settings_of(revision["containers"][0])
     assert revision["timeoutSeconds"] >= on_knative.shutdown_delay + on_knative.grace_period
     assert revision["timeoutSeconds"] > on_knative.login_deadline
 
     pod = kustomize("overlays/kubernetes")["Deployment", "login"]["spec"]["template"]["spec"]
-    on_kubernetes = settings(pod["containers"][0])
+    on_kubernetes = settings_of(pod["containers"][0])
     assert on_kubernetes.shutdown_delay > 0
     assert pod["terminationGracePeriodSeconds"] > on_kubernetes.shutdown_delay + on_kubernetes.grace_period
 
