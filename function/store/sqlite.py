@@ -63,6 +63,8 @@ class SqliteDatabase:
     def _open(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            # The signing key is in it: nobody else's to read. SQLite gives its other files the same mode.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             # Autocommit: transactions are begun and ended here, by name. The lane keeps to one thread at a time.
             connection = sqlite3.connect(
                 self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False

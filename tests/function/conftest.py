@@ -1,0 +1,118 @@
+"""Shared by the white-box tests of the function: a real SQLite store, and real processes."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function.lanes import ThreadLane
+from function.store.sqlite import SqliteDatabase
+
+BIN = Path(sys.executable).parent
+PATIENCE = 30.0
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    opened = SqliteDatabase(tmp_path / "login.db", ThreadLane(1))
+    yield opened
+    opened.close()
+
+
+class Served:
+    """A running `login-function serve` (or another command that prints its readiness in the same way)."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.port: int = self.line("ready")["port"]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log so far, without a last line that is still being written."""
+        text = self.log.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines() if line.startswith("{")]
+
+    def line(self, message: str) -> dict[str, Any]:
+        """The first log line with this message, once it is there."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            for line in self.lines():
+                if line["message"] == message:
+                    return line
+            assert self.process.poll() is None or message != "ready", f"it ended: {self.log.read_text()}"
+            assert time.monotonic() < end, f"no {message!r} in {self.log.read_text()}"
+            time.sleep(0.01)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "HASH_COST": "10",
+        "DATABASE_URL": f"sqlite:///{folder}/login.db",
+        **settings,
+    }
+
+
+def command(folder: Path, *arguments: str, text: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a `login-function` command to its end."""
+    return subprocess.run(
+        [BIN / "login-function", *arguments],
+        input=text,
+        env=environment(folder, settings),
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts `login-function serve` with one user, "alice", and the given settings; kills what is left at the end."""
+    added = command(tmp_path, "users", "add", "alice", "--password-stdin", text=PASSWORD)
+    assert added.returncode == 0, added.stderr
+    with contextlib.ExitStack() as stack:
+
+        def start(*prefix: str, **settings: str) -> Served:
+            log = tmp_path / f"log{len(list(tmp_path.glob('log*')))}"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [*prefix, str(BIN / "login-function"), "serve"],
+                    env=environment(tmp_path, settings),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            stack.callback(process.wait, PATIENCE)
+            stack.callback(process.kill)
+            return Served(process, log)
+
+        yield start
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,75 @@
+import pytest
+
+from function.admission import COST_12_SECONDS, Admission
+from function.errors import Refusal
+
+
+def admitted(admission: Admission, budget: float, tries: int = 1000) -> int:
+    """How many get in at once."""
+    for count in range(tries):
+        try:
+            admission.enter(budget)
+        except Refusal:
+            return count
+    return tries
+
+
+def measured(threads: int, seconds: float, places: int = 1000) -> Admission:
+    admission = Admission(threads, 12, places)
+    admission.measure(seconds)
+    return admission
+
+
+@pytest.mark.parametrize(
+    ("threads", "seconds", "budget", "count"),
+    [(1, 0.5, 5.0, 10), (2, 0.5, 5.0, 20), (4, 0.25, 1.0, 16), (2, 0.3, 1.0, 6), (1, 1.0, 1.0, 1)],
+)
+def test_s2_what_can_be_hashed_before_the_deadline_gets_in(
+    threads: int, seconds: float, budget: float, count: int
+) -> None:
+    assert admitted(measured(threads, seconds), budget) == count
+
+
+def test_s2_an_idle_lane_takes_one_a_thread_however_slow_it_is() -> None:
+    assert admitted(measured(2, 60.0), 1.0) == 2
+
+
+def test_s2_the_rest_is_told_when_the_queue_will_be_gone() -> None:
+    admission = measured(2, 0.5)
+    assert admitted(admission, 5.0) == 20
+    with pytest.raises(Refusal) as refusal:
+        admission.enter(5.0)
+    assert refusal.value.status == 503
+    assert refusal.value.headers["Retry-After"] == "5"  # 20 x 0.5 / 2
+
+
+def test_s2_the_bound_on_places_holds_whatever_the_deadline() -> None:
+    assert admitted(measured(1, 0.001, places=7), 300.0) == 7
+
+
+def test_s2_retry_after_is_never_zero() -> None:
+    admission = measured(1, 0.001, places=1)
+    admission.enter(1.0)
+    with pytest.raises(Refusal) as refusal:
+        admission.enter(1.0)
+    assert refusal.value.headers["Retry-After"] == "1"
+
+
+def test_a_place_that_is_left_is_free_again() -> None:
+    admission = measured(1, 1.0)
+    admission.enter(1.0)
+    admission.leave()
+    admission.enter(1.0)
+    assert admission.depth == 1
+
+
+def test_until_it_has_measured_it_goes_by_the_cost() -> None:
+    assert Admission(1, 12, 1).seconds == COST_12_SECONDS
+    assert Admission(1, 10, 1).seconds == COST_12_SECONDS / 4
+
+
+def test_the_first_measurement_counts_whole_and_later_ones_by_weight() -> None:
+    admission = measured(1, 1.0)
+    assert admission.seconds == 1.0
+    admission.measure(2.0)
+    assert admission.seconds == pytest.approx(1.2)

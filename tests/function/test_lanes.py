@@ -1,0 +1,80 @@
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import gevent
+import pytest
+
+from function.gevent_lane import GeventLane
+from function.lanes import Lane, LaneBusyError, ThreadLane
+
+LANES = pytest.mark.parametrize("make", [ThreadLane, GeventLane])
+
+
+def spread(make: Callable[[int], Lane], calls: list[Callable[[], object]]) -> list[object]:
+    """Run each call from a requester of its own kind: a greenlet or a thread."""
+    if make is GeventLane:
+        greenlets = [gevent.spawn(call) for call in calls]
+        gevent.joinall(greenlets, raise_error=True)
+        return [greenlet.value for greenlet in greenlets]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+@LANES
+def test_results_and_exceptions_pass_through(make: Callable[[int], Lane], capfd: pytest.CaptureFixture[str]) -> None:
+    lane = make(1)
+    assert lane.run(lambda: "result") == "result"
+    with pytest.raises(ZeroDivisionError):
+        lane.run(lambda: 1 // 0)
+    assert capfd.readouterr().err == ""
+
+
+@LANES
+@pytest.mark.parametrize("threads", [1, 3])
+def test_s1_no_more_than_its_threads_run_at_once(make: Callable[[int], Lane], threads: int) -> None:
+    lane, lock = make(threads), threading.Lock()
+    running = most = 0
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    spread(make, [lambda: lane.run(work)] * 12)
+    assert most == threads
+
+
+@LANES
+def test_who_finds_no_thread_in_time_is_told_and_has_not_run(make: Callable[[int], Lane]) -> None:
+    lane, release = make(1), threading.Event()
+
+    def impatient() -> str:
+        try:
+            return lane.run(lambda: "ran", timeout=0.05)
+        except LaneBusyError:
+            return "busy"
+        finally:
+            release.set()
+
+    assert spread(make, [lambda: lane.run(lambda: release.wait(30)), impatient]) == [True, "busy"]
+    assert lane.run(lambda: "free again", timeout=1) == "free again"
+
+
+def test_s1_the_hub_goes_on_while_a_lane_works() -> None:
+    lane, ticks = GeventLane(1), 0
+    done = gevent.spawn(lane.run, lambda: time.sleep(0.3))
+    while not done.ready():
+        gevent.sleep(0.001)
+        ticks += 1
+    # A hub that waits for the work would tick once or twice.
+    assert ticks > 20
+
+
+def test_s1_work_runs_on_other_threads_than_the_hubs() -> None:
+    assert GeventLane(1).run(threading.get_ident) != threading.get_ident()

@@ -1,0 +1,88 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from function import logs
+from tests.function.conftest import PASSWORD, PATIENCE, Served, command
+
+Serve = Callable[..., Served]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PEPPER = "canary-pepper-0123456789abcdef0123456789"
+EVENTS_TOKEN = "canary-events-token-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace"),
+    [
+        (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+        (f" 00-{TRACE}-00f067aa0ba902b7-01 ", TRACE),
+        (f"cc-{TRACE}-00f067aa0ba902b7-01-what-the-future-brings", TRACE),
+        (f"ff-{TRACE}-00f067aa0ba902b7-01", ""),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", ""),
+        (f"00-{TRACE}-{'0' * 16}-01", ""),
+        (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", ""),
+        ("", ""),
+        ("garbage", ""),
+    ],
+)
+def test_the_trace_id_of_a_traceparent(traceparent: str, trace: str) -> None:
+    assert logs.trace_id(traceparent) == trace
+
+
+def test_one_line_a_request_with_trace_outcome_user_client_and_reason(serve: Serve) -> None:
+    served = serve(TRUSTED_PROXIES="1")
+    url = f"{served.url}/login"
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "X-Forwarded-For": "6.6.6.6, 203.0.113.7"}
+    for password in (PASSWORD, "wrong"):
+        requests.post(url, json={"username": "alice", "password": password}, headers=headers, timeout=PATIENCE)
+    requests.get(f"{served.url}/a-path-that-a-client-made-up", timeout=PATIENCE)
+    assert served.stop() == 0
+    success, failure, unknown = [line for line in served.lines() if "route" in line]
+    assert success["status"] == 200
+    assert success["outcome"] == "ok"
+    assert success["trace"] == failure["trace"] == TRACE
+    # A4: what is left of the hop that our one proxy saw can be forged, and is not believed.
+    assert success["client"] == failure["client"] == "203.0.113.7"
+    assert re.fullmatch(r"[0-9a-f-]{36}", success["user"])
+    assert failure["status"] == 401
+    assert failure["outcome"] == "refused"
+    assert failure["reason"] == "wrong password"
+    assert failure["user"] == success["user"]
+    assert unknown["route"] == "unmatched"
+    assert unknown["status"] == 404
+
+
+def test_no_secret_is_ever_logged_or_told(serve: Serve, tmp_path: Path) -> None:
+    served = serve(PEPPER=PEPPER, EVENTS_TOKEN=EVENTS_TOKEN)
+    session, url = requests.Session(), served.url
+    secrets = {PASSWORD, PEPPER, EVENTS_TOKEN, "canary-typed-as-a-name", "canary-wrong-password"}
+    alice = {"username": "alice", "password": PASSWORD}
+    tokens = session.post(f"{url}/login", json=alice, timeout=PATIENCE).json()
+    secrets |= {tokens["access_token"], tokens["refresh_token"]}
+    told = [
+        session.post(f"{url}/login", json={**alice, "password": "canary-wrong-password"}, timeout=PATIENCE),
+        session.post(f"{url}/login", json={"username": "canary-typed-as-a-name", "password": "x"}, timeout=PATIENCE),
+        session.post(f"{url}/login", data=f'{{"username": "{PASSWORD}"', timeout=PATIENCE),
+        session.get(f"{url}/login?password={PASSWORD}", timeout=PATIENCE),
+        session.get(f"{url}/{PASSWORD}", timeout=PATIENCE),
+        session.get(
+            f"{url}/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}x"}, timeout=PATIENCE
+        ),
+        session.post(f"{url}/token", data={"grant_type": PASSWORD, "refresh_token": PASSWORD}, timeout=PATIENCE),
+        session.post(f"{url}/logout", data={"refresh_token": tokens["refresh_token"]}, timeout=PATIENCE),
+        session.get(f"{url}/metrics", timeout=PATIENCE),
+    ]
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "login.request", "data": alice}
+    headers = {"Authorization": f"Bearer {EVENTS_TOKEN}", "Content-Type": "application/cloudevents+json"}
+    told.append(session.post(url, data=json.dumps(event), headers=headers, timeout=PATIENCE))
+    assert served.stop() == 0
+    exported = json.loads(command(tmp_path, "users", "export").stdout)
+    secrets |= {exported["password_hash"], "$2b$", "PRIVATE KEY"}
+    for secret in secrets:
+        assert secret not in served.log.read_text(), secret
+        for response in told:
+            assert secret not in response.text, (secret, response.url)

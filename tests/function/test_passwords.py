@@ -1,0 +1,147 @@
+import re
+import unicodedata
+
+import bcrypt
+import pytest
+
+from function.errors import BadHashError
+from function.passwords import MAX_BYTES, Passwords, prepare, recipe
+
+PASSWORD = "correct horse battery staple"
+PEPPERS = ("a" * 32, "b" * 32)
+
+
+def imported(password: bytes = PASSWORD.encode(), cost: int = 4, prefix: bytes = b"2b") -> str:
+    hashed = bcrypt.hashpw(password[:72], bcrypt.gensalt(cost))
+    return hashed.replace(b"$2b$", b"$" + prefix + b"$").decode()
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every hash that bcrypt is asked to compare with."""
+    seen: list[bytes] = []
+    check = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda password, stored: seen.append(stored) or check(password, stored))
+    return seen
+
+
+def test_n7_the_stored_form() -> None:
+    stored = Passwords(10).hash(PASSWORD)
+    assert re.fullmatch(r"\$hs384v1\$0\$2b\$10\$[./A-Za-z0-9]{53}", stored)
+    assert Passwords(10).verify(PASSWORD, stored) == (True, None)
+    assert not Passwords(10).verify(PASSWORD + "x", stored).ok
+
+
+@pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
+def test_n7_an_imported_hash_verifies_and_is_made_anew(prefix: bytes) -> None:
+    passwords = Passwords(10)
+    verdict = passwords.verify(PASSWORD, imported(prefix=prefix))
+    assert verdict.ok
+    assert verdict.fresh is not None
+    assert verdict.fresh.startswith("$hs384v1$0$2b$10$")
+    assert passwords.verify(PASSWORD, verdict.fresh) == (True, None)
+
+
+def test_n7_an_imported_hash_of_a_long_password_verifies_as_its_system_did() -> None:
+    stored = imported(b"x" * 72)
+    assert Passwords(10).verify("x" * 80, stored).ok
+
+
+def test_n7_an_imported_hash_is_of_the_password_as_it_was_typed() -> None:
+    decomposed = unicodedata.normalize("NFD", "é" * 20)
+    assert Passwords(10).verify(decomposed, imported(decomposed.encode())).ok
+
+
+def test_n8_another_cost_is_made_anew() -> None:
+    stored = Passwords(10).hash(PASSWORD)
+    verdict = Passwords(11).verify(PASSWORD, stored)
+    assert verdict.ok
+    assert verdict.fresh is not None
+    assert "$2b$11$" in verdict.fresh
+    assert Passwords(11).verify("wrong password here", stored) == (False, None)
+
+
+def test_n8_a_new_pepper_takes_over_and_the_old_one_still_verifies() -> None:
+    stored = Passwords(10, PEPPERS[:1]).hash(PASSWORD)
+    rotated = Passwords(10, (PEPPERS[1], PEPPERS[0]))
+    fresh = rotated.verify(PASSWORD, stored).fresh
+    assert fresh is not None
+    assert Passwords(10, PEPPERS[1:]).verify(PASSWORD, fresh) == (True, None)
+
+
+def test_n8_a_pepper_that_is_gone_is_an_unusable_hash() -> None:
+    stored = Passwords(10, PEPPERS[:1]).hash(PASSWORD)
+    with pytest.raises(BadHashError, match="PEPPER"):
+        Passwords(10).verify(PASSWORD, stored)
+
+
+def test_n8_a_hash_from_before_the_first_pepper_verifies_and_is_made_anew() -> None:
+    stored = Passwords(10).hash(PASSWORD)
+    verdict = Passwords(10, PEPPERS[:1]).verify(PASSWORD, stored)
+    assert verdict.ok
+    assert verdict.fresh
+
+
+def test_n7_the_pepper_is_not_in_the_hash() -> None:
+    assert PEPPERS[0] not in Passwords(10, PEPPERS).hash(PASSWORD)
+
+
+@pytest.mark.parametrize("cost", [4, 15])
+def test_n8_costs_within_bounds_are_taken(cost: int) -> None:
+    assert recipe(f"$2b${cost:02}${'.' * 53}") == (None, f"$2b${cost:02}${'.' * 53}")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "garbage",
+        "$2b$03$" + "." * 53,
+        "$2b$16$" + "." * 53,
+        "$2b$31$" + "." * 53,
+        "$2x$10$" + "." * 53,
+        "$2b$10$" + "." * 52,
+        "$2b$10$" + "." * 53 + "\n",
+        "$1$salt$hash",
+        "$hs384v2$0$2b$10$" + "." * 53,
+    ],
+)
+def test_n9_a_hash_that_cannot_be_read_is_told_apart_after_the_same_time(stored: str, hashes: list[bytes]) -> None:
+    with pytest.raises(BadHashError) as error:
+        Passwords(10).verify(PASSWORD, stored)
+    assert len(hashes) == 1
+    assert not stored or stored not in str(error.value)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "", "x" * 2000, "x" * 1_000_000, "a\0b", "\ud800"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a1_every_refusal_costs_one_hash_of_the_current_cost(hashes: list[bytes], password: str, known: bool) -> None:
+    stored = Passwords(10).hash("another password") if known else None
+    assert Passwords(10).verify(password, stored) == (False, None)
+    assert [stored[:7] for stored in hashes] == [b"$2b$10$"]
+
+
+def test_a1_nobody_has_the_dummys_password() -> None:
+    assert not Passwords(10).verify("", None).ok
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [("", "empty"), ("a\0b", "control"), ("a\tb", "control"), ("\ud800", "control"), ("x" * 1025, "longer")],
+)
+def test_n4_what_may_not_be_set(password: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        prepare(password)
+
+
+def test_n2_the_longest_password_may_be_set() -> None:
+    assert len(prepare("x" * MAX_BYTES)) == MAX_BYTES
+
+
+@pytest.mark.parametrize(("password", "ok"), [("x" * 14, False), ("x" * 15, True), ("\N{PILE OF POO}" * 15, True)])
+def test_n1_characters_are_code_points(password: str, ok: bool) -> None:
+    if ok:
+        assert Passwords(10).admit(password, 15)
+    else:
+        with pytest.raises(ValueError, match="shorter than 15"):
+            Passwords(10).admit(password, 15)
