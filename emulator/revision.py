@@ -1,7 +1,20 @@
 """One living revision: its scaler says how many, its replicas make it so, and the data plane hears what there is."""
 
 from dataclasses import replace
+from typing import Any
 
+from emulator.core.conditions import TRUE, Condition
+from emulator.core.instance import Instance
+from emulator.core.revision_status import (
+    DEADLINE_EXCEEDED,
+    Autoscaler,
+    Deployment,
+    Exited,
+    Failure,
+    RevisionFacts,
+    Waiting,
+    unable_to_fetch,
+)
 from emulator.core.scaler import Mode
 from emulator.dataplane.door import Backend, Plane, RevisionStat
 from emulator.replicas import Replicas
@@ -10,14 +23,22 @@ from emulator.scaling import RevisionScaler
 
 
 class RevisionController:
-    """Steps one revision. `limits` are its concurrency and timeouts as the data plane keeps them."""
+    """Steps one revision. `document` is the Revision, `limits` are its concurrency and timeouts for the data plane.
 
-    def __init__(self, limits: Backend, scaler: RevisionScaler, replicas: Replicas, plane: Plane) -> None:
+    `changed` says that something was seen since it was last set to False that the status tells of.
+    """
+
+    def __init__(
+        self, document: dict[str, Any], limits: Backend, scaler: RevisionScaler, replicas: Replicas, plane: Plane
+    ) -> None:
+        self.document = document
         self.scaler = scaler
         self.replicas = replicas
         self._plane = plane
         self._backend = limits
         self._stopping = False
+        self._seen: tuple[object, ...] = ()
+        self.changed = True
         plane.set_backend(replicas.key, limits)
 
     @property
@@ -35,6 +56,25 @@ class RevisionController:
     def take(self, report: Report, now: float) -> None:
         self.replicas.take(report, now)
 
+    def facts(self) -> RevisionFacts:
+        """What the status of the Revision is made of, as of the last step."""
+        instances = list(self.replicas)
+        failed = next((i for i in instances if i.reason or i.exit_code is not None), None)
+        if failed is not None and failed.reason == "ContainerMissing":
+            return RevisionFacts(
+                image_error=unable_to_fetch(self.document["spec"]["containers"][0]["image"], failed.message)
+            )
+        # A cluster says what an instance waits for when the progress deadline has passed. Waiting alone won't help,
+        # so it is said at once here.
+        stuck = failed is not None and failed.reason
+        progressing = Condition("False", DEADLINE_EXCEEDED) if stuck else TRUE
+        return RevisionFacts(
+            digests={},
+            deployment=Deployment(self.replicas.wanted, self.replicas.ready, {"Progressing": progressing}),
+            failure=_failure(failed),
+            autoscaler=Autoscaler.of(self.scaler.outcome, self.replicas.key.name),
+        )
+
     def retire(self) -> None:
         """The revision was deleted: requests in hand end, no other comes in, then all instances go."""
         self._stopping = True
@@ -50,6 +90,9 @@ class RevisionController:
         replicas.wanted = self.scaler.wanted
         due = min(due, replicas.act(now))
         outcome = self.scaler.outcome
+        seen = (outcome.conditions, outcome.desired_scale, *(i.state for i in replicas))
+        self.changed = self.changed or seen != self._seen
+        self._seen = seen
         backend = replace(
             self._backend,
             endpoints=replicas.endpoints(),
@@ -60,3 +103,11 @@ class RevisionController:
             self._backend = backend
             self._plane.set_backend(replicas.key, backend)
         return due
+
+
+def _failure(failed: Instance | None) -> Failure | None:
+    if failed is None:
+        return None
+    if failed.reason:
+        return Waiting(failed.reason, failed.message)
+    return Exited(failed.exit_code or 0, failed.message)

@@ -141,7 +141,7 @@ class Simulation:
         )
         scaler = RevisionScaler(annotations, container_concurrency, ScalingConfig.read(config_maps or {}), start)
         self.revision = RevisionController(
-            Backend(container_concurrency=container_concurrency), scaler, replicas, self._plane
+            {}, Backend(container_concurrency=container_concurrency), scaler, replicas, self._plane
         )
         self._due = float("inf")
         self._next_report = next_report(start)

@@ -8,11 +8,11 @@ Stored objects are never changed in place: what `get` returns may be kept, and m
 import copy
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from emulator.api.kinds import Kind
 from emulator.core.clock import Clock
+from emulator.core.conditions import timestamp
 from emulator.errors import AlreadyExists, Conflict, NotFound
 
 Object = dict[str, Any]
@@ -27,11 +27,6 @@ class Change(NamedTuple):
 
 
 Listener = Callable[[Change], None]
-
-
-def timestamp(now: float) -> str:
-    """RFC 3339 with whole seconds, as Kubernetes writes metav1.Time."""
-    return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Store:

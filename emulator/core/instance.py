@@ -64,7 +64,10 @@ _DELETE_ORDER = (Phase.BACK_OFF, Phase.STARTING, Phase.UNREADY, Phase.READY)
 
 @dataclass(slots=True)
 class Instance:
-    """One replica of a revision. Times are Unix seconds; `since` is when the phase began."""
+    """One replica of a revision. Times are Unix seconds; `since` is when the phase began.
+
+    `exit_code`, `reason` and `message` tell of the last failure, until the instance is ready again.
+    """
 
     name: str
     revision: RevisionKey
@@ -92,6 +95,11 @@ class Instance:
             self.started = now
         self.phase, self.since = following, now
         return True
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What others tell of it: it changes when there is something new to tell."""
+        return (self.name, self.phase, self.restarts, self.exit_code, self.reason, self.message)
 
     @property
     def retry_at(self) -> float:

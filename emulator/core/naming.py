@@ -93,7 +93,10 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteNames:
-    """A route, as far as it rules the names of its targets. A target is named by its tag, "" the one without."""
+    """A route, as far as it rules the names of its targets. A target is named by its tag, "" the one without.
+
+    `port` is where the gateway is reached: URLs from outside carry it unless it is HTTP's own.
+    """
 
     name: str
     namespace: str
@@ -101,6 +104,7 @@ class RouteNames:
     domains: DomainConfig
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    port: int = 80
 
     def hostname(self, tag: str) -> str:
         """First part of the host of a target, and name of its placeholder service."""
@@ -152,9 +156,11 @@ class RouteNames:
         return tuple(sorted({name for name in (host, *short) if not name.rpartition(".")[2].isdigit()}))
 
     def url(self, tag: str, visibility: Visibility) -> str:
-        """The URL of a target, without a port. Raises DomainError."""
-        scheme = self.network.default_external_scheme if visibility is Visibility.EXTERNAL else "http"
-        return f"{scheme}://{self.domain(tag, visibility)}"
+        """The URL of a target. Raises DomainError."""
+        host = self.domain(tag, visibility)
+        if visibility is Visibility.LOCAL:
+            return f"http://{host}"
+        return f"{self.network.default_external_scheme}://{host}" + ("" if self.port == 80 else f":{self.port}")
 
     @property
     def service_host(self) -> str:

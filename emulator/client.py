@@ -1,0 +1,111 @@
+"""The command line's way to a running emulator: its API, by the kubeconfig in the state folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from emulator.api.kinds import Kind
+from emulator.core.three_way import applied
+from emulator.errors import EmulatorError, MachineError, NotFound, UserError
+
+#: Seconds to connect and to the next byte. The API is on this machine: more means that it hangs.
+TIMEOUT = 10.0
+
+Object = dict[str, Any]
+
+
+class Client:
+    """Calls the API of the emulator whose state folder is given; raises MachineError where none answers."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        kubeconfig = state_dir / "kubeconfig"
+        try:
+            config = yaml.safe_load(kubeconfig.read_text())
+        except FileNotFoundError:
+            raise self._nobody() from None
+        self._server: str = config["clusters"][0]["cluster"]["server"]
+        self._session = requests.Session()
+        # Neither a proxy nor a CA bundle of the environment has a say between us and our own loopback.
+        self._session.trust_env = False
+        self._session.verify = str(state_dir / "ca.crt")
+        self._session.headers["Authorization"] = f"Bearer {config['users'][0]['user']['token']}"
+
+    def items(self, kind: Kind, namespace: str | None) -> list[Object]:
+        items: list[Object] = self._call("GET", self._path(kind, namespace)).json()["items"]
+        return items
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """Raises NotFound."""
+        found: Object = self._call("GET", self._path(kind, namespace, name)).json()
+        return found
+
+    def apply(self, kind: Kind, document: Object) -> tuple[str, Object, list[str]]:
+        """Create or merge (see core.three_way); returns what was done, the stored object, warnings."""
+        meta = document["metadata"]
+        try:
+            stored = self.get(kind, meta["namespace"], meta["name"])
+        except NotFound:
+            response = self._call("POST", self._path(kind, meta["namespace"]), applied(document, None))
+            return "created", response.json(), _warnings(response)
+        path = self._path(kind, meta["namespace"], meta["name"])
+        response = self._call("PUT", path, applied(document, stored))
+        now: Object = response.json()
+        same = now["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
+        return "unchanged" if same else "configured", now, _warnings(response)
+
+    def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """Raises NotFound."""
+        self._call("DELETE", self._path(kind, namespace, name))
+
+    def logs(self, namespace: str, pod: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Lines of one instance; with `follow` until it has ended."""
+        query = f"?follow={str(follow).lower()}" + ("" if tail is None else f"&tailLines={tail}")
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log{query}"
+        response = self._call("GET", path, stream=True, timeout=(TIMEOUT, None))
+        yield from response.iter_lines(decode_unicode=True)
+
+    def status(self) -> Object:
+        """The document of `knative-emulator status`."""
+        document: Object = self._call("GET", "/emulator/status").json()
+        return document
+
+    @staticmethod
+    def _path(kind: Kind, namespace: str | None, name: str | None = None) -> str:
+        root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+        within = f"/namespaces/{namespace}" if namespace else ""
+        return f"{root}{within}/{kind.plural}" + (f"/{name}" if name else "")
+
+    def _call(
+        self,
+        verb: str,
+        path: str,
+        document: Object | None = None,
+        *,
+        stream: bool = False,
+        timeout: float | tuple[float, float | None] = TIMEOUT,
+    ) -> requests.Response:
+        try:
+            response = self._session.request(verb, self._server + path, json=document, stream=stream, timeout=timeout)
+        except requests.ConnectionError as error:
+            raise self._nobody() from error
+        if response.ok:
+            return response
+        status = response.json()
+        errors: dict[int, type[EmulatorError]] = {404: NotFound}
+        raise errors.get(response.status_code, UserError)(status["message"])
+
+    def _nobody(self) -> MachineError:
+        return MachineError(
+            f"no emulator answers for the state folder {self._state_dir}: start one with `knative-emulator up`, "
+            "or name its folder with --state-dir"
+        )
+
+
+def _warnings(response: requests.Response) -> list[str]:
+    # requests joins repeated headers with ", "; each of ours starts with the code 299.
+    joined = response.headers.get("Warning", "")
+    return [part.strip(' ,"').replace('\\"', '"') for part in joined.split("299 - ") if part.strip(" ,")]

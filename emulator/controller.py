@@ -1,0 +1,179 @@
+"""Observe, plan, act: the only writer of status, and the only one who tells the data plane and the node what to do.
+
+What happens is left at its doors (`changed`, `demanded`, `reported`), which never block; `step` then does all that is
+due, and says when it wants to be called next. On the wall's clock `step` is called by a greenlet, on a simulated one by
+the simulation.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from emulator.api import kinds
+from emulator.api.store import Change, Object, Store
+from emulator.core import annotations as keys
+from emulator.core.clock import Clock
+from emulator.core.environment import environment
+from emulator.core.resources import RevisionSpec, revision_spec
+from emulator.core.revision import RevisionKey
+from emulator.dataplane.door import Backend, Plane, RevisionStat
+from emulator.describe import describe
+from emulator.pods import Pods
+from emulator.replicas import NODE_LIMIT, Replicas
+from emulator.revision import RevisionController
+from emulator.runtimes.base import Launch, Node, Report
+from emulator.scaling import RevisionScaler, ScalingConfig, next_report
+from emulator.services import ServiceReconciler
+
+
+class Controller:
+    """Runs everything that the store's objects ask for. `wake` is called when there is something to do."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        config_maps: Mapping[str, Mapping[str, str]],
+        wake: Callable[[], None],
+        rng: random.Random | None = None,
+    ) -> None:
+        """Raises ConfigError for a ConfigMap that can't be used."""
+        self._clock = clock
+        self._store = store
+        self._config = ScalingConfig.read(config_maps)
+        self._wake = wake
+        self._rng = rng or random.Random()  # noqa: S311 - names of instances
+        self._revisions: dict[RevisionKey, RevisionController] = {}
+        self._retired: list[RevisionController] = []
+        self._pods = Pods(store)
+        self._services = ServiceReconciler(store, config_maps, self._revisions)
+        self._started = clock.now()
+        self._next_report = next_report(self._started)
+        store.subscribe(self.changed)
+
+    def connect(self, plane: Plane, node: Node, port: int) -> None:
+        """Name the data plane, the node, and the port under which the gateway is reached."""
+        self._plane = plane
+        self._node = node
+        self._port = port
+        self._services.connect(plane, port)
+
+    def changed(self, change: Change) -> None:
+        """An object was stored or deleted."""
+        if change.kind is kinds.REVISION:
+            self._follow(change)
+        self._services.changed(change)
+        self._wake()
+
+    def demanded(self, key: RevisionKey) -> None:
+        """The first request of an idle revision: one request at a time, from now."""
+        revision = self._revisions.get(key)
+        if revision is not None:
+            revision.record(RevisionStat(key, 1.0, 1.0), self._clock.now())
+            self._wake()
+
+    def reported(self, report: Report) -> None:
+        """Something became of an instance."""
+        now = self._clock.now()
+        for revision in self._all():
+            revision.take(report, now)
+        self._wake()
+
+    def step(self) -> float:
+        """Do all that is due; returns when something is due next (Unix seconds)."""
+        now = self._clock.now()
+        if now >= self._next_report:
+            stats = {stat.revision: stat for stat in self._plane.report()}
+            for key, revision in self._revisions.items():
+                revision.record(stats.get(key), now)
+            self._next_report = next_report(now)
+        self._services.reconcile(now)
+        due = [revision.step(now) for revision in self._all()]
+        self._show_changes()
+        self._services.reconcile(now)
+        return min(self._next_report, *due, float("inf"))
+
+    def describe(self) -> dict[str, Any]:
+        """The document of `knative-emulator status`."""
+        now = self._clock.now()
+        services = describe(self._store, self._revisions, self._plane, now)
+        return {"gateway": f"http://localhost:{self._port}", "up": now - self._started, "services": services}
+
+    def _all(self) -> Iterator[RevisionController]:
+        return chain(self._revisions.values(), self._retired)
+
+    def _show_changes(self) -> None:
+        for revision in self._all():
+            if revision.changed:
+                revision.changed = False
+                self._pods.update(revision.document, revision.replicas)
+                meta = revision.document["metadata"]
+                self._services.look_at(meta["namespace"], meta["labels"][keys.SERVICE_LABEL])
+        self._retired = [revision for revision in self._retired if not revision.gone]
+
+    def _follow(self, change: Change) -> None:
+        meta = change.object["metadata"]
+        key = RevisionKey(meta["namespace"], meta["name"])
+        if change.verb == "ADDED":
+            self._revisions[key] = self._bring_up(key, change.object)
+        elif change.verb == "DELETED":
+            gone = self._revisions.pop(key)
+            gone.retire()
+            self._retired.append(gone)
+
+    def _bring_up(self, key: RevisionKey, revision: Object) -> RevisionController:
+        spec = revision_spec(revision)
+        limits = Backend(
+            container_concurrency=spec.container_concurrency,
+            timeout=spec.timeout,
+            response_start_timeout=spec.response_start_timeout,
+            idle_timeout=spec.idle_timeout,
+        )
+        scaler = RevisionScaler(spec.annotations, spec.container_concurrency, self._config, self._clock.now())
+        replicas = Replicas(
+            key,
+            timeout=spec.timeout,
+            node=self._node,
+            plane=self._plane,
+            launch=partial(self._launch, key, spec, revision["metadata"]["labels"]),
+            room=self._room,
+            rng=self._rng,
+        )
+        return RevisionController(revision, limits, scaler, replicas, self._plane)
+
+    def _room(self) -> int:
+        return NODE_LIMIT - sum(revision.replicas.alive for revision in self._revisions.values())
+
+    def _launch(self, key: RevisionKey, spec: RevisionSpec, labels: Mapping[str, str], instance: str) -> Launch:
+        """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""
+        container = spec.serving
+        contract = {
+            "K_SERVICE": labels.get(keys.SERVICE_LABEL, ""),
+            "K_CONFIGURATION": labels[keys.CONFIGURATION_LABEL],
+            "K_REVISION": key.name,
+        }
+        probes = {
+            kind: probe
+            for kind, probe in (
+                ("readiness", container.readiness_probe),
+                ("liveness", container.liveness_probe),
+                ("startup", container.startup_probe),
+            )
+            if probe
+        }
+        return Launch(
+            instance,
+            key,
+            container.image,
+            container.command,
+            container.args,
+            environment(container.document, partial(self._lookup, key.namespace)) | contract,
+            container.working_dir,
+            spec.port,
+            probes,
+        )
+
+    def _lookup(self, namespace: str, kind: str, name: str) -> Object | None:
+        return self._store.find(kinds.SECRET if kind == "Secret" else kinds.CONFIG_MAP, namespace, name)

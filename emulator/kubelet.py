@@ -1,0 +1,93 @@
+"""Keeps instances running as a kubelet does: starts them in a runtime, probes them, reports what becomes of them."""
+
+import time
+from collections.abc import Callable
+
+import gevent
+from gevent import Greenlet
+
+from emulator.core.instance import Signal
+from emulator.core.probe import Health, Kind, Verdict, read_probes
+from emulator.dataplane.prober import ask
+from emulator.errors import LaunchError
+from emulator.logs import Logs
+from emulator.runtimes.base import Handle, Launch, Report, Runtime
+
+#: Seconds that instances get to end when the emulator stops; what still runs then is killed.
+STOP_GRACE = 10.0
+#: Seconds that an instance gets to end whose liveness probe has failed: Kubernetes' terminationGracePeriodSeconds.
+RESTART_GRACE = 30.0
+
+
+class Kubelet:
+    """The node of a running emulator. Each instance has a greenlet that lives as long as it does."""
+
+    def __init__(self, runtime: Runtime, logs: Logs, report: Callable[[Report], None]) -> None:
+        self._runtime = runtime
+        self._logs = logs
+        self._report = report
+        self._lives: dict[str, Greenlet[..., None]] = {}
+        self._handles: dict[str, Handle] = {}
+        self._stopping: dict[str, float] = {}
+
+    def start(self, launch: Launch) -> None:
+        self._lives[launch.instance] = gevent.spawn(self._live, launch)
+
+    def stop(self, instance: str, grace: float) -> None:
+        handle = self._handles.get(instance)
+        if handle:
+            handle.stop(grace)
+        else:
+            # It was told to start a moment ago: it will find this when it has.
+            self._stopping[instance] = grace
+
+    def close(self) -> None:
+        """End all instances and wait until they have ended."""
+        for instance in list(self._lives):
+            self.stop(instance, STOP_GRACE)
+        gevent.joinall(list(self._lives.values()))
+
+    def _live(self, launch: Launch) -> None:
+        instance = launch.instance
+        log = self._logs.open(instance)
+        try:
+            health = self._health(launch)
+            handle = self._runtime.start(launch, log)
+        except LaunchError as error:
+            del self._lives[instance]
+            self._report(Report(instance, Signal.EXITED, message=str(error), reason=error.kind))
+            return
+        self._handles[instance] = handle
+        if instance in self._stopping:
+            handle.stop(self._stopping.pop(instance))
+        watch = gevent.spawn(self._watch, instance, handle, health)
+        ended = handle.wait()
+        watch.kill()
+        del self._handles[instance], self._lives[instance]
+        self._report(Report(instance, Signal.EXITED, exit_code=ended.code, message=ended.last_lines))
+
+    @staticmethod
+    def _health(launch: Launch) -> Health:
+        try:
+            return Health(read_probes(launch.probes, launch.container_port), time.monotonic())
+        except ValueError as error:
+            raise LaunchError("CreateContainerConfigError", str(error)) from error
+
+    def _watch(self, instance: str, handle: Handle, health: Health) -> None:
+        """Ask the container's probes for as long as it lives, and report what the answers come to."""
+        told = ""
+        while True:
+            probe, due = health.next()
+            gevent.sleep(max(0.0, due - time.monotonic()))
+            why = ask(probe, *handle.address)
+            match health.observe(probe.kind, why is None, time.monotonic()):
+                case Verdict.READY:
+                    self._report(Report(instance, Signal.PROBE_OK, *handle.address))
+                case Verdict.UNREADY:
+                    self._report(Report(instance, Signal.PROBE_FAILED, message=why or ""))
+                case Verdict.RESTART:
+                    handle.stop(RESTART_GRACE)
+                case None if probe.kind is not Kind.LIVENESS and why and why != told:
+                    # It is not ready yet: whoever asks why is told what the probe found last.
+                    self._report(Report(instance, Signal.PROBE_FAILED, message=why))
+            told = why or ""

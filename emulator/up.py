@@ -1,0 +1,149 @@
+"""`knative-emulator up`: put the parts together, run until told to stop, leave nothing behind."""
+
+import argparse
+import errno
+import signal
+import time
+from collections.abc import Callable
+
+from gevent import signal_handler as on_signal
+from gevent import sleep, spawn
+from gevent.event import Event
+from gevent.pywsgi import WSGIServer
+
+from emulator.api import kinds, tls
+from emulator.api.admission import Admission
+from emulator.api.server import make_app
+from emulator.api.store import Store
+from emulator.controller import Controller
+from emulator.core.settings import ConfigError
+from emulator.dataplane.plane import DataPlane
+from emulator.errors import MachineError, UserError
+from emulator.kubelet import Kubelet
+from emulator.lock import Lock
+from emulator.logs import Logs
+from emulator.manifests import read_manifests
+from emulator.report import POLL, failure, ready
+from emulator.runtimes.process import ProcessRuntime
+from emulator.settings import Settings, read_settings
+
+LOOPBACK = "127.0.0.1"
+#: Seconds that requests in hand get when the emulator stops, before their instances are told to end.
+DRAIN = 10.0
+
+
+class WallClock:
+    """The wall's time; the only place where the emulator asks for it."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def run(options: argparse.Namespace, on_ready: Callable[[], None]) -> int:
+    """Run until SIGINT or SIGTERM. Raises UserError and MachineError before anything has been started."""
+    documents = read_manifests(options.filename, options.namespace) if options.filename else []
+    settings = read_settings(options.config)
+    settings = settings.with_demo() if options.demo else settings
+    lock = Lock(options.state_dir)
+    lock.acquire()
+    try:
+        emulator = Emulator(options, settings)
+        try:
+            for kind, document in documents:
+                for warning in emulator.admission.apply(kind, document)[1]:
+                    print(f"Warning: {warning}", flush=True)
+            code = emulator.wait_ready(options.timeout) if documents and not options.no_wait else 0
+            print(f"gateway http://localhost:{emulator.port}   export KUBECONFIG={emulator.kubeconfig}", flush=True)
+            if code == 0 or not options.detach:
+                on_ready()
+                emulator.stopping.wait()
+                code = 0
+            return code
+        finally:
+            emulator.close()
+    finally:
+        lock.release()
+
+
+class Emulator:
+    """All parts of a running emulator."""
+
+    def __init__(self, options: argparse.Namespace, settings: Settings) -> None:
+        self.stopping = Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            on_signal(number, self.stopping.set)
+        clock = WallClock()
+        store, logs = Store(clock), Logs()
+        self._store = store
+        self._wake = Event()
+        try:
+            self.admission = Admission(store, settings.config)
+            self._controller = Controller(clock, store, settings.config, self._wake.set)
+        except ConfigError as error:
+            raise UserError(f"{settings.file}: {error}") from error
+        runtime = ProcessRuntime(settings.images, options.state_dir, settings.file, settings.folder)
+        runtime.sweep()
+        self._plane = DataPlane(clock, self._controller.demanded)
+        self._kubelet = Kubelet(runtime, logs, self._controller.reported)
+        self.port = _listen(self._plane.listen, options.port, "--port")
+        self._controller.connect(self._plane, self._kubelet, self.port)
+        who = tls.identity(options.state_dir)
+        app = make_app(store, self.admission, logs, token=who.token, describe=self._controller.describe)
+        self._api = WSGIServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))
+        api_port = _listen(self._listen_api, options.api_port, "--api-port")
+        self.kubeconfig = options.state_dir / "kubeconfig"
+        tls.write_kubeconfig(self.kubeconfig, who, api_port)
+        self._loop = spawn(self._run)
+
+    def wait_ready(self, timeout: float) -> int:
+        """Wait for all Services; returns 0, or 1 once one has failed or the time is over. Says which and why."""
+        deadline = time.monotonic() + timeout
+        waiting = {(s["metadata"]["namespace"], s["metadata"]["name"]) for s in self._store.all(kinds.SERVICE)}
+        code = 0
+        while waiting and not self.stopping.is_set():
+            for namespace, name in sorted(waiting):
+                service = self._store.get(kinds.SERVICE, namespace, name)
+                verdict = ready(service)
+                if verdict is None and time.monotonic() < deadline:
+                    continue
+                waiting.discard((namespace, name))
+                code |= not verdict
+                url = service.get("status", {}).get("url")
+                print(
+                    f"{name} is ready at {url}"
+                    if verdict
+                    else f"error: {failure(service, timeout, self._controller.describe())}",
+                    flush=True,
+                )
+            sleep(POLL)
+        return code
+
+    def close(self) -> None:
+        """Stop accepting, let requests in hand end, end all instances."""
+        self._plane.close(DRAIN)
+        self._loop.kill()
+        self._kubelet.close()
+        self._api.stop()
+
+    def _run(self) -> None:
+        """The controller's loop on the wall's clock: it steps when something is due, or when it is woken."""
+        while True:
+            self._wake.clear()
+            due = self._controller.step()
+            self._wake.wait(timeout=max(0.0, due - time.time()))
+
+    def _listen_api(self, host: str, port: int) -> int:
+        self._api.set_listener((host, port))
+        self._api.start()
+        return self._api.server_port or 0
+
+
+def _listen(listen: Callable[[str, int], int], port: int, option: str) -> int:
+    try:
+        return listen(LOOPBACK, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise MachineError(
+            f"port {port} is taken by another program: stop it, or choose another with {option}"
+        ) from error

@@ -1,0 +1,67 @@
+"""`make up`: the login function in the emulator on this machine, a first user, and the line to paste next.
+
+Nothing here is special to this machine: it types what a person would type, `login-function users add` and
+`knative-emulator up` with the cluster's manifest and a Secret that points at an SQLite file.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+BIN = Path(sys.executable).parent
+SECRET = Path("knative/local/secret.yaml")
+MANIFESTS = ("-f", str(SECRET), "-f", "knative/service.yaml")
+PASSWORD_FILE = Path(".data/demo-password")
+USER = "demo"
+
+
+def main() -> int:
+    """Start, or bring up to date what runs, and print what to type; returns the exit code."""
+    started = float(os.environ.get("STARTED") or time.time())
+    password = demo_password()
+    add_user(password)
+    code = start()
+    if code:
+        return code
+    print(
+        f"up in {time.time() - started:.1f} s. A first login:\n\n"
+        f"  curl -i http://localhost:8080/login --json "
+        f'\'{{"username": "{USER}", "password": "{password}"}}\'\n\n'
+        "Left alone for 15 s it goes to zero; the same line then starts it again. What runs, and why:\n\n"
+        f"  {BIN.relative_to(Path.cwd())}/knative-emulator status\n\n"
+        "`make down` stops it."
+    )
+    return 0
+
+
+def demo_password() -> str:
+    """The demo user's password: made once, kept in a file that only its owner reads."""
+    PASSWORD_FILE.parent.mkdir(mode=0o700, exist_ok=True)
+    if not PASSWORD_FILE.exists():
+        with os.fdopen(os.open(PASSWORD_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(18))
+    return PASSWORD_FILE.read_text()
+
+
+def add_user(password: str) -> None:
+    """Add the demo user to the database that the Secret names, unless it is there."""
+    url = yaml.safe_load(SECRET.read_text())["stringData"]["url"]
+    command = [str(BIN / "login-function"), "users", "add", USER, "--password-stdin", "--if-missing"]
+    subprocess.run(command, input=password.encode(), env=os.environ | {"DATABASE_URL": url}, check=True)
+
+
+def start() -> int:
+    """Start an emulator in the background, or apply the manifests to the one that runs."""
+    emulator = BIN / "knative-emulator"
+    running = subprocess.run([emulator, "status"], capture_output=True, check=False).returncode == 0
+    verb = ["apply"] if running else ["up", "--demo", "--detach"]
+    return subprocess.run([emulator, *verb, *MANIFESTS], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
