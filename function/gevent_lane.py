@@ -6,10 +6,10 @@ Apart from it, so that the plain framework never imports gevent.
 from collections.abc import Callable
 from typing import TypeVar
 
-from gevent.lock import BoundedSemaphore
+from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from function.lanes import LaneBusyError
+from function.lanes import Turns
 
 T = TypeVar("T")
 
@@ -19,16 +19,12 @@ class GeventLane:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._slots = BoundedSemaphore(threads)
+        self._turns = Turns(threads, Event)  # type: ignore[arg-type]  # the stubs have an overload a case
         self._pool = ThreadPool(threads)
 
     def run(self, work: Callable[[], T], timeout: float | None = None) -> T:
-        if not self._slots.acquire(timeout=timeout):
-            raise LaneBusyError
-        try:
+        with self._turns.turn(timeout):
             result: T | _Raised = self._pool.apply(_captured, (work,))
-        finally:
-            self._slots.release()
         if isinstance(result, _Raised):
             raise result.error
         return result

@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from function.gevent_lane import GeventLane
-from function.lanes import Lane, LaneBusyError, ThreadLane
+from function.lanes import Lane, LaneBusyError, ThreadLane, Turns
 
 LANES = pytest.mark.parametrize("make", [ThreadLane, GeventLane])
 
@@ -64,6 +64,39 @@ def test_who_finds_no_thread_in_time_is_told_and_has_not_run(make: Callable[[int
 
     assert spread(make, [lambda: lane.run(lambda: release.wait(30)), impatient]) == [True, "busy"]
     assert lane.run(lambda: "free again", timeout=1) == "free again"
+
+
+def test_who_came_first_is_served_first_however_many_come_meanwhile() -> None:
+    lane, arrived, served = GeventLane(2), list[int](), list[int]()
+
+    def request(number: int) -> None:
+        arrived.append(number)
+        lane.run(lambda: served.append(number) or time.sleep(0.001))  # type: ignore[func-returns-value]
+
+    requests = []
+    for number in range(300):
+        requests.append(gevent.spawn(request, number))
+        gevent.sleep(0)
+    gevent.joinall(requests, raise_error=True)
+    # Two threads may swap neighbours.
+    assert all(abs(served.index(number) - place) <= 1 for place, number in enumerate(arrived))
+
+
+def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
+    """The wait ends in vain, but before it is withdrawn the turn comes: it must not be lost."""
+
+    class Late(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            first.__exit__(None, None, None)  # hands over to us
+            return False
+
+    turns = Turns(1, Late)
+    first = turns.turn(None)
+    first.__enter__()
+    with pytest.raises(LaneBusyError), turns.turn(0):
+        pass
+    with turns.turn(0):
+        pass
 
 
 def test_s1_the_hub_goes_on_while_a_lane_works() -> None:
