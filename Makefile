@@ -1,6 +1,8 @@
 PYTHON ?= python3
 # When this make began: `up` says how long it took, set-up included.
-export STARTED := $(shell date +%s)
+export STARTED := $(shell $(PYTHON) -c 'import time; print(time.time())')
+# Where `make up` has the gateway listen.
+PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -21,7 +23,7 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@PYTHON=$(PYTHON) tools/kubectl
 
 up: $(VENV)/ready ## start the emulator with the login function, and say what to type next
-	@$(BIN)/python -m knative.up
+	@$(BIN)/python -m knative.up --port $(PORT)
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/knative-emulator down

@@ -4,6 +4,7 @@ Nothing here is special to this machine: it types what a person would type, `log
 `knative-emulator up` with the cluster's manifest and a Secret that points at an SQLite file.
 """
 
+import argparse
 import os
 import secrets
 import subprocess
@@ -22,10 +23,13 @@ USER = "demo"
 
 def main() -> int:
     """Start, or bring up to date what runs, and print what to type; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m knative.up", description=main.__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="port of the gateway (default %(default)s)")
+    port = parser.parse_args().port
     started = float(os.environ.get("STARTED") or time.time())
     password = demo_password()
     add_user(password)
-    code = start()
+    code = start(port)
     if code:
         return code
     print(
@@ -55,11 +59,11 @@ def add_user(password: str) -> None:
     subprocess.run(command, input=password.encode(), env=os.environ | {"DATABASE_URL": url}, check=True)
 
 
-def start() -> int:
-    """Start an emulator in the background, or apply the manifests to the one that runs."""
+def start(port: int) -> int:
+    """Start an emulator in the background, or apply the manifests to the one that runs; returns its exit code."""
     emulator = BIN / "knative-emulator"
     running = subprocess.run([emulator, "status"], capture_output=True, check=False).returncode == 0
-    verb = ["apply"] if running else ["up", "--demo", "--detach"]
+    verb = ["apply"] if running else ["up", "--demo", "--detach", "--port", str(port)]
     return subprocess.run([emulator, *verb, *MANIFESTS], check=False).returncode
 
 
