@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from load import Load, at_once, request
-from running import Emulator, manifest, until
+from running import EMULATOR, Emulator, manifest, until
 
 
 def pids(bodies: Counter[str]) -> set[str]:
@@ -253,14 +254,28 @@ def test_an_unwritable_state_folder_is_named(emulator: Emulator, tmp_path: Path)
     assert f"can't write to the state folder {emulator.state_dir}" in refused.stderr
 
 
-def test_logs_are_followed_into_new_instances(emulator: Emulator) -> None:
+def test_logs_tell_what_was_printed(emulator: Emulator) -> None:
     emulator.up(services=(manifest(),))
     emulator.get("/once")
-    lines = until(lambda: emulator.cli("logs", "hello").stdout)
-    assert "GET /once" in lines
+    until(lambda: "GET /once" in emulator.cli("logs", "hello").stdout)
     missing = emulator.cli("logs", "nobody")
     assert missing.returncode == 1
     assert 'no service, revision or instance "nobody"' in missing.stderr
+
+
+def test_logs_are_followed_into_new_instances(emulator: Emulator) -> None:
+    emulator.up("--demo", services=(manifest(),))
+    command = [EMULATOR, "logs", *emulator.where(), "-f", "hello"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None
+        seen = []
+        for path in ("/first", "/second"):
+            emulator.get(path)
+            line = next(line for line in follower.stdout if path in line)
+            seen.append(line.split("]")[0])
+            until(lambda: not emulator.processes())
+        follower.terminate()
+    assert len(set(seen)) == 2, "each line is told with its instance"
 
 
 def test_get_shows_what_kubectl_would(emulator: Emulator) -> None:
