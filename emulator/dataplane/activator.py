@@ -1,5 +1,6 @@
 """One revision: what holds its requests until there is room, and picks the instance that gets each."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from time import monotonic
@@ -10,10 +11,10 @@ from emulator.core.load_balancer import Policy, capacity, make_policy, random_ch
 from emulator.core.revision import RevisionKey
 from emulator.core.stats import ActivatorStats, RequestStats
 from emulator.core.timeouts import TIMEOUT_TEXT, Timeouts
+from emulator.dataplane.call import Call
 from emulator.dataplane.client import Client
 from emulator.dataplane.door import Backend
-from emulator.dataplane.exchange import Call
-from emulator.dataplane.http1 import Request
+from emulator.dataplane.message import Request
 from emulator.dataplane.queue_proxy import Instance, RetiredError
 from emulator.dataplane.refusals import RefusedError, UnavailableError
 from emulator.dataplane.waiting import Gate
@@ -40,13 +41,14 @@ class Revision:
 
     Attributes:
         stats: load of all its queue-proxies together, which is linear in each.
-        served: requests that were answered by an instance.
+        answers: how its requests were answered, by class of status (2 for 2xx), refusals of the gateway included.
     """
 
     def __init__(self, key: RevisionKey, activator: Activator) -> None:
         self.key = key
         self.backend = Backend()
         self.stats = RequestStats(activator.clock.now())
+        self.answers: Counter[int] = Counter()
         self._activator = activator
         self._timeouts = Timeouts(self.backend.timeout)
         self._gate = Gate(Breaker(ACTIVATOR_QUEUE_DEPTH, MAX_CONCURRENCY, 0))

@@ -7,10 +7,11 @@ from time import monotonic, time
 
 from gevent import socket
 
-from emulator.dataplane.http1 import Request, RequestReader, Response
+from emulator.dataplane.http1 import RequestReader
+from emulator.dataplane.message import Request, Response
 from emulator.dataplane.pool import CHUNK
-from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError
-from emulator.dataplane.waiting import Deadline, Presence
+from emulator.dataplane.refusals import BadRequestError, ClientGoneError
+from emulator.dataplane.waiting import Deadline, Presence, receive, send
 
 #: Seconds from the first byte of a head to its end (nginx has 60): a slow head holds a connection for nothing.
 HEAD_TIMEOUT = 10.0
@@ -47,9 +48,11 @@ class Client:
         address: IP address of the other end, as text.
         deadline: raises in the greenlet that serves it.
         presence: raises there too, when the client goes away while that is watched.
+        busy: a request is being answered.
+        last: it is the last one of this connection.
     """
 
-    __slots__ = ("address", "busy", "deadline", "presence", "reader", "sending", "sock")
+    __slots__ = ("address", "busy", "deadline", "last", "presence", "reader", "sending", "sock")
 
     def __init__(self, sock: socket.socket, address: bytes) -> None:
         self.sock = sock
@@ -58,6 +61,7 @@ class Client:
         self.deadline = Deadline()
         self.presence = Presence(sock)
         self.busy = False
+        self.last = False
         self.sending = False
 
     def next_request(self) -> Request | None:
@@ -67,6 +71,7 @@ class Client:
             BadRequestError: it makes no sense, or came too slowly.
         """
         reader = self.reader
+        self.busy = False
         while not reader.requests:
             if reader.error:
                 raise reader.error
@@ -84,7 +89,10 @@ class Client:
                     return None
                 reader.feed(data)
         self.deadline.clear()
-        return reader.requests.popleft()
+        self.busy = True
+        request = reader.requests.popleft()
+        self.last = not request.keep_alive
+        return request
 
     def receive(self) -> None:
         """Wait for more of the current request's content.
@@ -96,7 +104,7 @@ class Client:
         if self.reader.error:
             raise self.reader.error
         try:
-            data = self.sock.recv(CHUNK)
+            data = receive(self.sock, CHUNK)
         except OSError:
             raise ClientGoneError from None
         if not data:
@@ -111,30 +119,30 @@ class Client:
         """
         self.sending = True  # stays so if this is interrupted: nothing can follow half a piece
         try:
-            self.sock.sendall(data)
+            send(self.sock, data)
         except OSError:
             raise ClientGoneError from None
         self.sending = False
 
-    def answer(self, request: Request | None, status: int, body: bytes = b"", *, keep: bool) -> None:
-        """Answer by ourselves, in plain text."""
+    def answer(self, request: Request | None, status: int, body: bytes = b"") -> None:
+        """Answer by ourselves, in plain text. Where the request is not known to its end, this ends the connection."""
+        if request is None or not request.complete:
+            self.last = True
         fields = [b"HTTP/1.1 %d %b" % (status, REASONS[status]), date_field(), b"Content-Length: %d" % len(body)]
         if body:
             fields.append(b"Content-Type: text/plain; charset=utf-8")
             if status != 504:  # as Go's http.Error, which the timeouts do not go through
                 fields.append(b"X-Content-Type-Options: nosniff")
-        if not keep:
-            fields.append(b"Connection: close")
-        elif request and request.http10:
-            fields.append(b"Connection: keep-alive")
+        fields += self.connection_field(request)
         head_only = request is not None and request.method == b"HEAD"
         self.deadline.set(monotonic() + SEND_TIMEOUT, ClientGoneError())
         self.send(b"\r\n".join([*fields, b"", b"" if head_only else body]))
 
-    def refuse(self, request: Request | None, error: RequestError, *, keep: bool) -> None:
-        """Answer with an error."""
-        status = error.code if isinstance(error, BadRequestError) else error.status
-        self.answer(request, status, str(error).encode(), keep=keep)
+    def connection_field(self, request: Request | None) -> list[bytes]:
+        """The line that says whether the connection goes on, where the version leaves it open."""
+        if self.last:
+            return [b"Connection: close"]
+        return [b"Connection: keep-alive"] if request and request.http10 else []
 
     def linger(self) -> None:
         """End the connection so that the last answer arrives although the request was not read to its end."""

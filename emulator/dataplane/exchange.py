@@ -1,104 +1,21 @@
 """One request carried to one instance and its answer back, each body at the pace of whoever takes it."""
 
 from contextlib import suppress
-from time import monotonic
 
 from gevent import Greenlet, socket, spawn
 
-from emulator.core.timeouts import Timeouts
-from emulator.dataplane.client import Client, date_field
-from emulator.dataplane.http1 import Request, Response
+from emulator.dataplane.call import Call, CutError
+from emulator.dataplane.message import Response
 from emulator.dataplane.pool import CHUNK, Connection, Pool
-from emulator.dataplane.refusals import BadRequestError, ClientGoneError, InstanceError, TimedOutError
+from emulator.dataplane.refusals import BadRequestError, ClientGoneError, InstanceError
+from emulator.dataplane.waiting import receive, send
 
 #: Methods that may be sent a second time (RFC 9110 section 9.2.2).
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
 
-class CutError(Exception):
-    """The answer broke off after its head was passed on: only closing the connection says so."""
-
-
 class NoAnswerError(InstanceError):
     """The instance closed the connection without a byte of an answer."""
-
-
-class Call:
-    """One request on its way.
-
-    Attributes:
-        arrived: when its head was complete (monotonic).
-        cold: seconds that it waited for the revision's first instance; None where one was there.
-        response: the answer, once its head went out to the client.
-        keep: the client's connection may carry another request afterwards.
-    """
-
-    __slots__ = ("_late", "arrived", "client", "cold", "keep", "request", "response", "sent", "timeouts")
-
-    def __init__(self, client: Client, request: Request, timeouts: Timeouts, timeout_text: bytes) -> None:
-        self.client = client
-        self.request = request
-        self.timeouts = timeouts
-        self.arrived = monotonic()
-        self.cold: float | None = None
-        self.keep = request.keep_alive
-        self.response: Response | None = None
-        self.sent = 0
-        self._late = TimedOutError(timeout_text.decode())
-        client.deadline.set(timeouts.deadline(self.arrived, None), self._late)
-
-    def progress(self) -> None:
-        """A byte of the response went out: move the deadline."""
-        self.client.deadline.set(self.timeouts.deadline(self.arrived, monotonic()), self._late)
-
-    def begin(self, response: Response) -> None:
-        """Send the head of the answer and what has come of its content."""
-        head_only = self.request.method == b"HEAD" or response.status in {204, 304}
-        self.keep = self.keep and self.request.complete
-        head = [b"HTTP/1.1 %d %b" % (response.status, response.reason), *response.passed]
-        head.append(response.line(b"date") or date_field())
-        if head_only:
-            if response.status != 204 and (length := response.line(b"content-length")):
-                head.append(length)
-        elif response.length is not None:
-            head.append(b"Content-Length: %d" % response.length)
-        elif self.request.http10:
-            response.chunked = self.keep = False
-        else:
-            response.chunked = True
-            head.append(b"Transfer-Encoding: chunked")
-        if self.cold is not None:
-            head.append(b"Server-Timing: cold-start;dur=%d" % round(self.cold * 1000))
-        if not self.keep:
-            head.append(b"Connection: close")
-        elif self.request.http10:
-            head.append(b"Connection: keep-alive")
-        content = b"" if head_only else response.take()
-        self.sent = len(content)
-        self.response = response
-        self.client.send(b"\r\n".join([*head, b"", content]))
-        if self.timeouts.response_start or self.timeouts.idle:
-            self.progress()
-
-    def carry_on(self, response: Response) -> None:
-        """Send more of the content."""
-        if content := response.take():
-            self.sent += len(content)
-            self.client.send(content)
-            if self.timeouts.idle:
-                self.progress()
-
-    def end_late(self, late: TimedOutError) -> None:
-        """A timeout fired after the head was sent: append its text and end the content as well as can be."""
-        response = self.response
-        if response is None or response.complete or self.client.sending:
-            raise CutError
-        text = str(late).encode()
-        if response.chunked:
-            self.client.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text))
-        else:
-            self.keep = False
-            self.client.send(text if response.length is None else text[: response.length - self.sent])
 
 
 def exchange(call: Call, pool: Pool, head: bytes) -> int:
@@ -148,7 +65,7 @@ def _carry(call: Call, connection: Connection, data: bytes) -> Response:
     upload: Upload | None = None
     try:
         with suppress(OSError):  # it takes no more, but perhaps said why
-            connection.sock.sendall(data)
+            send(connection.sock, data)
         if not call.request.complete:
             upload = Upload(call, connection)
         response = _receive_head(connection)
@@ -176,13 +93,14 @@ def _carry(call: Call, connection: Connection, data: bytes) -> Response:
 
 def _receive(connection: Connection) -> bytes:
     try:
-        return connection.sock.recv(CHUNK)
+        return receive(connection.sock, CHUNK)
     except OSError:
         raise CutError from None
 
 
 def _receive_head(connection: Connection) -> Response:
     reader, received = connection.reader, False
+    connection.wait()
     while not reader.response.headed:
         try:
             data = connection.sock.recv(CHUNK)
@@ -216,7 +134,7 @@ class Upload:
             while not request.complete:
                 client.receive()
                 if data := request.take():
-                    connection.sock.sendall(data)
+                    send(connection.sock, data)
             client.presence.watch()
         except (ClientGoneError, BadRequestError) as error:
             self.error = error
@@ -233,8 +151,8 @@ def _tunnel(call: Call, connection: Connection, response: Response) -> None:
     client, request = call.client, call.request
     if not request.tunnel:
         raise InstanceError("net/http: backend switched protocols although nobody asked for it\n")
-    call.keep = response.keep_alive = False
-    call.response = response
+    response.keep_alive, client.last = False, True
+    call.response, call.status = response, response.status
     fields = [line for name in (b"connection", b"upgrade") if (line := response.line(name))]
     head = [b"HTTP/1.1 101 Switching Protocols", *response.passed, *fields]
     client.presence.unwatch()
@@ -254,8 +172,8 @@ def _tunnel(call: Call, connection: Connection, response: Response) -> None:
 def _pump(source: socket.socket, sink: socket.socket, first: bytes) -> None:
     try:
         data = first
-        while data or (data := source.recv(CHUNK)):
-            sink.sendall(data)
+        while data or (data := receive(source, CHUNK)):
+            send(sink, data)
             data = b""
         sink.shutdown(socket.SHUT_WR)
     except OSError:

@@ -9,12 +9,11 @@ from gevent.pool import Group
 
 from emulator.core.breaker import QueueFullError
 from emulator.core.revision import RevisionKey
-from emulator.core.timeouts import refusal
 from emulator.dataplane.activator import Revision
+from emulator.dataplane.call import CutError
 from emulator.dataplane.client import LINGER, Client
-from emulator.dataplane.exchange import CutError
-from emulator.dataplane.http1 import Request
-from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError, TimedOutError
+from emulator.dataplane.message import Request
+from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError
 from emulator.dataplane.routing import RouteTable
 
 #: Connections that may wait to be accepted: a burst of clients (the kernel's net.core.somaxconn caps it).
@@ -33,7 +32,7 @@ class Gateway:
         self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
         self._clients: set[Client] = set()
         self._connections = Group()
-        self._turned_away = 0
+        self._open = self._turned_away = 0
         self._closing = False
 
     def listen(self, host: str, port: int) -> int:
@@ -57,8 +56,10 @@ class Gateway:
             acceptor.kill()
             listener.close()
         self._listeners.clear()
-        for client in [client for client in self._clients if not client.busy]:
-            client.sock.close()
+        for client in list(self._clients):
+            client.last = True
+            if not client.busy:
+                client.sock.close()
         self._connections.join(timeout=grace)
         self._connections.kill()
 
@@ -69,9 +70,11 @@ class Gateway:
             except OSError:  # the client left already, or descriptors ran out elsewhere in the process
                 sleep(0.01)
                 continue
-            if len(self._clients) < self._limit:
+            if self._open < self._limit:
+                self._open += 1
                 self._connections.start(Greenlet(self._serve, sock, address[0].encode()))
             elif self._turned_away < TURNED_AWAY:
+                self._turned_away += 1
                 self._connections.start(Greenlet(self._turn_away, sock))
             else:
                 sock.close()
@@ -80,34 +83,28 @@ class Gateway:
         client = Client(sock, address)
         self._clients.add(client)
         try:
-            while not self._closing:
-                client.busy = False
-                request = client.next_request()
-                if request is None:
-                    return
-                client.busy = True
-                if not self._handle(client, request):
-                    if not request.complete:
-                        client.linger()
-                    return
+            while not (client.last or self._closing) and (request := client.next_request()):
+                self._handle(client, request)
+                if not request.complete:
+                    client.linger()
         except BadRequestError as error:
             with suppress(ClientGoneError):
-                client.refuse(None, error, keep=False)
+                client.answer(None, error.code, str(error).encode())
                 client.linger()
         except (ClientGoneError, CutError):
             pass
         finally:
+            self._open -= 1
             self._clients.discard(client)
             client.close()
 
     def _turn_away(self, sock: socket.socket) -> None:
-        self._turned_away += 1
         client = Client(sock, b"")
+        text = f"The gateway holds {self._limit} connections, as many as it may; raise `ulimit -n`.\n"
         try:
             client.deadline.set(monotonic() + LINGER, ClientGoneError())
             client.receive()
-            text = f"The gateway holds {self._limit} connections, as many as it may; raise `ulimit -n`.\n"
-            client.answer(None, 503, text.encode(), keep=False)
+            client.answer(None, 503, text.encode())
             client.linger()
         except (ClientGoneError, BadRequestError):
             pass
@@ -115,39 +112,23 @@ class Gateway:
             self._turned_away -= 1
             client.close()
 
-    def _handle(self, client: Client, request: Request) -> bool:
-        """Answer one request; whether the connection may carry another one."""
+    def _handle(self, client: Client, request: Request) -> None:
         split = self._routes.find(request.fields.get(b"host", b""))
-        keep = request.keep_alive and request.complete and not self._closing
         if split is None:
-            client.answer(request, 404, keep=keep)
-            return keep
+            client.answer(request, 404)
+            return
         key = split.pick()
         revision = self._revisions.get(key)
         if revision is None:
             text = f'Error getting active endpoint: revision.serving.knative.dev "{key.name}" not found\n'
-            client.answer(request, 404, text.encode(), keep=keep)
-            return keep
+            client.answer(request, 404, text.encode())
+            return
         call = revision.call(client, request)
         try:
             revision.serve(call)
-        except QueueFullError as full:
-            answer = refusal(full)
-            client.answer(request, *answer, keep=keep)
-        except TimedOutError as late:
-            if call.response:
-                call.end_late(late)
-            else:
-                client.refuse(request, late, keep=keep)
-        except BadRequestError:
-            if call.response:
-                raise CutError from None
-            raise
-        except RequestError as error:
-            client.refuse(request, error, keep=keep)
-        except CutError:
-            client.cut(call.response)
-            raise
+        except (QueueFullError, RequestError, CutError) as error:
+            call.fail(error)
         finally:
             client.presence.unwatch()
-        return call.keep and not self._closing
+            if call.status:
+                revision.answers[call.status // 100] += 1

@@ -125,6 +125,11 @@ class DataPlane:
         revision = self._revisions.get(key)
         return revision.waiting if revision else 0
 
+    def answers_of(self, key: RevisionKey) -> Counter[int]:
+        """How a revision's requests were answered, by class of status, refusals of the gateway included."""
+        revision = self._revisions.get(key)
+        return Counter(revision.answers if revision else ())
+
     def answers(self, instance: str) -> Counter[int]:
         """How many requests an instance answered, by class of status (2 for 2xx)."""
         counts = Counter(self._gone.get(instance, ()))

@@ -5,7 +5,7 @@ import os
 from collections import deque
 from time import monotonic
 
-from gevent import socket
+from gevent import get_hub, socket
 from gevent.lock import Semaphore
 
 from emulator.dataplane.door import Endpoint
@@ -32,7 +32,7 @@ _DIAL_ERRORS = {
 class Connection:
     """One connection to an instance."""
 
-    __slots__ = ("_descriptors", "open", "reader", "reused", "sock", "unused_since")
+    __slots__ = ("_descriptors", "_readable", "open", "reader", "reused", "sock", "unused_since")
 
     def __init__(self, sock: socket.socket, descriptors: Semaphore) -> None:
         self.sock = sock
@@ -41,11 +41,21 @@ class Connection:
         self.unused_since = 0.0
         self.open = True
         self._descriptors = descriptors
+        self._readable = get_hub().loop.io(sock.fileno(), 1)
+
+    def wait(self) -> None:
+        """Wait for something to read.
+
+        With an answer to be expected only after a while this is cheaper than trying first. And it lets others run: a
+        client and an instance that are quick enough for a greenlet never to wait would keep it to themselves.
+        """
+        get_hub().wait(self._readable)
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
         if self.open:
             self.open = False
+            self._readable.close()
             self.reader.close()
             self.sock.close()
             self._descriptors.release()

@@ -6,9 +6,10 @@ from collections import Counter
 from gevent.lock import Semaphore
 
 from emulator.core.breaker import MAX_CONCURRENCY, QUEUE_PROXY_DEPTH_FACTOR, Breaker, Ticket
+from emulator.dataplane.call import Call
 from emulator.dataplane.door import Endpoint
-from emulator.dataplane.exchange import Call, exchange
-from emulator.dataplane.http1 import Request
+from emulator.dataplane.exchange import exchange
+from emulator.dataplane.message import Request
 from emulator.dataplane.pool import Pool
 from emulator.dataplane.waiting import Gate
 
@@ -98,7 +99,8 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
     if proxied:
         hops = _append(hops, client)
     proto = fields.get(b"x-forwarded-proto", b"http")
-    forwarded = fields.get(b"forwarded") or forwarded_field(hops, proto)
+    host = fields.get(b"x-forwarded-host", b"")
+    forwarded = fields.get(b"forwarded") or forwarded_field(hops, host, proto)
     request_id = fields.get(b"x-request-id") or str(uuid.uuid4()).encode()
     lines = [
         b"%b %b HTTP/1.1" % (request.method, request.target),
@@ -109,6 +111,8 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
         b"X-Forwarded-Proto: " + proto,
         b"X-Request-Id: " + request_id,
     ]
+    if host:
+        lines.append(b"X-Forwarded-Host: " + host)
     if proxied:
         lines.append(b"K-Proxy-Request: activator")
     if request.tunnel:
@@ -120,11 +124,11 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
     return b"\r\n".join([*lines, b"", b""])
 
 
-def forwarded_field(hops: bytes, proto: bytes) -> bytes:
-    """Forwarded (RFC 7239) of X-Forwarded-For and -Proto, as pkg/http/handler's shim makes it."""
+def forwarded_field(hops: bytes, host: bytes, proto: bytes) -> bytes:
+    """Forwarded (RFC 7239) of X-Forwarded-For, -Host and -Proto, as the shim of pkg/http/handler makes it."""
     nodes = [b"for=" + _node(hop.strip()) for hop in hops.split(b",") if hop.strip()]
-    first = b";".join([*nodes[:1], b"proto=" + proto])
-    return b", ".join([first, *nodes[1:]])
+    first = [*nodes[:1], *([b"host=" + host] if host else []), b"proto=" + proto]
+    return b", ".join([b";".join(first), *nodes[1:]])
 
 
 def _node(address: bytes) -> bytes:

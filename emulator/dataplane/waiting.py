@@ -5,11 +5,14 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
-from gevent import get_hub, getcurrent, socket
+from gevent import get_hub, getcurrent, sleep, socket
 from gevent.event import AsyncResult
 
 from emulator.core.breaker import Breaker, Ticket
 from emulator.dataplane.refusals import ClientGoneError
+
+#: Bytes received between two turns of other greenlets: a body that never has to wait must not keep the others waiting.
+TURN = 1024 * 1024
 
 
 class Gate:
@@ -149,6 +152,29 @@ class Presence:
             self._blind = True
         else:
             self._greenlet.throw(ClientGoneError())
+
+
+class _Turn:
+    """Bytes that greenlets received since they last let the others run."""
+
+    bytes = 0
+
+
+def receive(sock: socket.socket, size: int) -> bytes:
+    """Up to `size` bytes, as `recv`, but now and then others get their turn where there always is more to read."""
+    data = sock.recv(size)
+    _Turn.bytes += len(data)
+    if _Turn.bytes >= TURN:
+        _Turn.bytes = 0
+        sleep(0)
+    return data
+
+
+def send(sock: socket.socket, data: bytes) -> None:
+    """All of `data`, as `sendall`, which costs more where one piece is enough."""
+    sent = sock.send(data)
+    if sent < len(data):
+        sock.sendall(memoryview(data)[sent:])
 
 
 def peek(sock: socket.socket) -> bytes | None:

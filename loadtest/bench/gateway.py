@@ -1,22 +1,24 @@
 # ruff: noqa: INP001, T201 # a program of its own, that prints what it measured
 """What the gateway costs: requests/s and CPU per request, straight to an app and through the gateway, in one run.
 
-    python loadtest/bench/gateway.py [--seconds 3] [--connections 1 64]
+    python loadtest/bench/gateway.py [--seconds 3] [--connections 1 64] [--held 5000]
 
 Three processes: a load generator and an app that do next to nothing in Python, and the gateway between them. The figure
 that holds on a busy machine is the gateway's own CPU per request; a real cluster's proxies take 432 us for all three
-hops, 254 us for activator and queue-proxy (Go, on two cores like those this was measured on).
+hops, 254 us for activator and queue-proxy (Go, on two cores like those this was measured on). At last the memory of
+requests that wait for a revision without instances, and the time until all are answered once there is one.
 """
 
 import argparse
 import multiprocessing
-import resource
 import select
 import socket
 import statistics
 import time
 from multiprocessing.connection import Connection
 from random import Random
+
+import psutil
 
 HOST = "bench.default.localhost"
 REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".encode()
@@ -51,7 +53,7 @@ def app(ready: Connection) -> None:
 
 
 def gateway(ready: Connection, app_port: int, *, proxied: bool) -> None:
-    """Serve one revision of one instance; report the CPU seconds of this process when asked."""
+    """Serve one revision of one instance; set the number of instances and report what this process used when asked."""
     import gevent  # noqa: PLC0415 # in this process only
 
     from emulator.core.revision import RevisionKey  # noqa: PLC0415
@@ -63,15 +65,27 @@ def gateway(ready: Connection, app_port: int, *, proxied: bool) -> None:
             return time.time()
 
     key = RevisionKey("default", "bench-00001")
+    instance = Endpoint("bench", "127.0.0.1", app_port)
     plane = DataPlane(WallClock(), lambda _: None, Random(1))  # noqa: S311 # no secret
-    plane.set_backend(key, Backend(endpoints=(Endpoint("bench", "127.0.0.1", app_port),), proxied=proxied))
+    plane.set_backend(key, Backend(endpoints=(instance,), proxied=proxied))
     plane.set_routes({HOST: (Target(key, 100),)})
     ready.send(plane.listen("127.0.0.1", 0))
     while True:
         gevent.socket.wait_read(ready.fileno())
-        ready.recv()
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        ready.send((usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        try:
+            instances = ready.recv()
+        except EOFError:
+            return
+        plane.set_backend(key, Backend(endpoints=(instance,) * instances, proxied=proxied))
+        usage = psutil.Process()
+        ready.send((sum(usage.cpu_times()[:2]), usage.memory_info().rss, plane.waiting(key)))
+
+
+def ask(process: Connection, instances: int = 1) -> tuple[float, int, int]:
+    """CPU seconds, resident bytes, and requests waiting in a gateway, which gets so many instances."""
+    process.send(instances)
+    answer: tuple[float, int, int] = process.recv()
+    return answer
 
 
 def load(port: int, connections: int, seconds: float) -> tuple[int, float, list[float]]:
@@ -108,21 +122,35 @@ def measure(port: int, connections: int, seconds: float, process: Connection | N
     """Requests/s, median latency in ms, CPU of the gateway per request in us."""
     load(port, connections, 0.3)  # warm up
 
-    def cpu() -> float:
-        if process is None:
-            return 0.0
-        process.send(None)
-        return float(process.recv()[0])
-
-    before = cpu()
+    before = ask(process)[0] if process else 0.0
     count, elapsed, took = load(port, connections, seconds)
-    return count / elapsed, statistics.median(took) * 1000, (cpu() - before) / count * 1e6
+    cpu = ask(process)[0] - before if process else 0.0
+    return count / elapsed, statistics.median(took) * 1000, cpu / count * 1e6
+
+
+def hold(port: int, count: int, process: Connection) -> tuple[float, float]:
+    """Let requests wait at zero: KiB of the gateway for each, seconds from the first instance to the last answer."""
+    before = ask(process, 0)[1]
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for sock in sockets:
+        sock.sendall(REQUEST)
+    while ask(process, 0)[2] < count:
+        time.sleep(0.05)
+    each = (ask(process, 0)[1] - before) / count / 1024
+    begin = time.perf_counter()
+    ask(process)
+    for sock in sockets:
+        if not sock.recv(65536).endswith(END):
+            raise SystemExit("A request that waited was not answered.")
+        sock.close()
+    return each, time.perf_counter() - begin
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=3.0, help="per measurement")
     options.add_argument("--connections", type=int, nargs="+", default=[1, 64])
+    options.add_argument("--held", type=int, default=5000, help="requests that wait at zero")
     chosen = options.parse_args()
     context = multiprocessing.get_context("spawn")
 
@@ -143,6 +171,9 @@ def main() -> None:
         for path, (process, port) in through.items():
             rate, p50, cpu = measure(port, connections, chosen.seconds, process)
             print(f"{path:26}{connections:6}{rate:9.0f}{rate / direct:11.2f}{p50:9.3f}{cpu:20.0f}")
+    process, port = through["activator + queue-proxy"]
+    each, seconds = hold(port, chosen.held, process)
+    print(f"{chosen.held} requests held at zero: {each:.1f} KiB each, all answered in {seconds:.2f} s")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ def test_forwarding_fields_of_the_client_are_kept(world: Any) -> None:
     assert "X-Forwarded-For: 10.1.1.1, 2001:db8::1, 127.0.0.1, 127.0.0.1" in body
     assert 'Forwarded: for=10.1.1.1;proto=https, for="[2001:db8::1]", for=127.0.0.1' in body
     assert "X-Request-Id: mine" in body
+    assert "Forwarded: host=a.b;proto=http" in (
+        world.ask("GET / HTTP/1.1\nX-Forwarded-Host: a.b").body.decode().replace("for=127.0.0.1;", "")
+    )
     assert "Forwarded: for=_x" in world.ask("GET / HTTP/1.1\nForwarded: for=_x").body.decode()
 
 
@@ -94,6 +97,30 @@ def test_pipelined_requests_are_answered_in_order(world: Any) -> None:
     received = world.raw(data.encode())
     assert received.count(b"HTTP/1.1 200 OK") == 10
     assert [part[:1] for part in received.split(b"\r\n\r\n")[1:]] == [digit.encode() for digit in "1234567890"]
+
+
+def test_what_is_not_for_anyone_here_leaves_the_connection_open(world: Any) -> None:
+    world.deploy(world.app())
+    sock = world.connect()
+    for _ in range(2):
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: nobody\r\nContent-Length: 3\r\n\r\nabc")
+        answer = world.read(sock)
+        assert (answer.status, answer.body, answer.header("Content-Length")) == (404, b"", "0")
+    world.send(sock, "GET / HTTP/1.1")
+    assert world.read(sock).status == 200
+    sock.close()
+
+
+def test_content_for_nobody_is_thrown_away_and_not_kept(world: Any) -> None:
+    sock = world.connect()
+    sock.sendall(b"POST / HTTP/1.1\r\nHost: nobody\r\nContent-Length: 3000000\r\n\r\n")
+    sock.sendall(b"x" * 2_000_000)
+    answer = world.read(sock)
+    assert (answer.status, answer.header("Connection")) == (404, "close")
+    sock.sendall(b"x" * 1_000_000)
+    sock.shutdown(1)
+    assert sock.recv(1) == b""
+    sock.close()
 
 
 def test_chunks_both_ways(world: Any) -> None:

@@ -27,6 +27,8 @@ def test_twenty_at_once_at_one_at_a_time_straight(world: Any) -> None:
     assert {(answer.status, answer.body) for answer in early} >= {(503, b"pending request queue full\n")}
     assert Counter(it.get().status for it in asked) == {200: 11, 503: 9}
     assert len(app.requests) == 11
+    assert world.plane.answers_of(world.key) == Counter({2: 11, 5: 9})
+    assert world.plane.answers(world.endpoint(app).instance) == Counter({2: 11})
 
 
 def test_straight_requests_spread_over_the_instances(world: Any) -> None:
@@ -113,6 +115,18 @@ def test_closing_lets_what_is_in_hand_finish(world: Any) -> None:
     idle.close()
     with pytest.raises(ConnectionRefusedError):
         world.connect()
+
+
+def test_an_answer_given_while_closing_says_so(world: Any) -> None:
+    def answer(request: Any, sock: Any) -> None:
+        closing.append(gevent.spawn(world.plane.close, 10))
+        gevent.sleep(0.01)
+        slow(request, sock)
+
+    closing: list[Any] = []
+    world.deploy(world.app(answer))
+    assert world.ask().header("Connection") == "close"
+    closing[0].get()
 
 
 def test_closing_does_not_wait_longer_than_it_may(world: Any) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from emulator.dataplane.http1 import MAX_FIELDS, MAX_HEAD, RequestReader, ResponseReader
+from emulator.dataplane.http1 import MAX_AHEAD, MAX_HEAD, RequestReader, ResponseReader
+from emulator.dataplane.message import MAX_FIELDS
 from emulator.dataplane.refusals import InstanceError
 
 STATUS_LINE = re.compile(rb"HTTP/1.1 \d\d\d ")
@@ -131,6 +132,13 @@ def test_a_good_request_before_a_bad_one_is_answered(world: Any) -> None:
     world.deploy(world.app())
     received = world.raw(as_bytes("GET / HTTP/1.1|Host: HOST||GET / HTTP/1.1|Host: HOST|X : y||", world.host))
     assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
+
+
+def test_too_many_requests_ahead_of_their_answers() -> None:
+    reader = RequestReader()
+    reader.feed(as_bytes("GET / HTTP/1.1|Host: a||" * (MAX_AHEAD + 2), ""))
+    assert len(reader.requests) == MAX_AHEAD
+    assert reader.error
 
 
 def test_what_follows_the_last_request_is_ignored(world: Any) -> None:
