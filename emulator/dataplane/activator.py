@@ -55,17 +55,12 @@ class Revision:
         self._policy: Policy[Instance] = make_policy(0, activator.rng)
         self._instances: Sequence[Instance] = ()
         self._ready_since = 0.0
-        self._deleted = False
+        self._ended = ""
 
     @property
     def waiting(self) -> int:
         """Requests that wait, for an instance or for room in one."""
         return self._gate.breaker.queued + sum(instance.queued for instance in self._instances)
-
-    @property
-    def instances(self) -> Sequence[Instance]:
-        """Those that get new requests."""
-        return self._instances
 
     def update(self, backend: Backend, instances: Sequence[Instance]) -> None:
         """Take what the controller says; `instances` are those of the backend's endpoints.
@@ -87,10 +82,10 @@ class Revision:
             for ticket in list(instance.slots):  # what it still does is no part of the capacity any more
                 self._gate.leave(ticket)
 
-    def delete(self) -> None:
-        """Send away what waits; what is in an instance goes on."""
-        self._deleted = True
-        self._gate.clear(self._deleted_error)
+    def end(self, why: str) -> None:
+        """Send away what waits and what comes, with a sentence; what is in an instance goes on."""
+        self._ended = why
+        self._gate.clear(lambda: UnavailableError(why))
         for instance in self._instances:
             instance.retire()
         self._instances = ()
@@ -110,8 +105,8 @@ class Revision:
         call.client.presence.watch()
         refused: dict[Instance, RefusedError] = {}
         while True:
-            if self._deleted:
-                raise self._deleted_error()
+            if self._ended:
+                raise UnavailableError(self._ended)
             try:
                 if self._proxied:
                     self._through_activator(call, refused)
@@ -124,9 +119,6 @@ class Revision:
     @property
     def _proxied(self) -> bool:
         return self.backend.proxied or not self._instances
-
-    def _deleted_error(self) -> UnavailableError:
-        return UnavailableError(f"The revision {self.key.name} was deleted; ask again.\n")
 
     def _through_activator(self, call: Call, refused: dict[Instance, RefusedError]) -> None:
         shared, key = self._activator, self.key

@@ -91,7 +91,7 @@ class Client:
         self.deadline.clear()
         self.busy = True
         request = reader.requests.popleft()
-        self.last = not request.keep_alive
+        self.last = request.tunnel or not request.keep_alive
         return request
 
     def receive(self) -> None:

@@ -39,7 +39,8 @@ def exchange(call: Call, pool: Pool, head: bytes) -> int:
     call.client.presence.confirm()
     repeatable = request.complete and request.method in IDEMPOTENT
     connection = pool.take()
-    content = request.take()
+    # What may have to be sent again, here or to another instance, stays in the request.
+    content = request.framed() if request.complete else request.take()
     while True:
         kept = False
         try:

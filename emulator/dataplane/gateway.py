@@ -20,6 +20,8 @@ from emulator.dataplane.routing import RouteTable
 BACKLOG = 4096
 #: Clients beyond the limit which are told so at a time; any more are closed without a word.
 TURNED_AWAY = 256
+#: Seconds for those that wait when the gateway closes to be told so.
+LAST_WORDS = 0.5
 
 
 class Gateway:
@@ -49,8 +51,8 @@ class Gateway:
         self._listeners.append((listener, spawn(self._accept, listener)))
         return int(listener.getsockname()[1])
 
-    def close(self, grace: float) -> None:
-        """Accept no more, wait `grace` seconds for what is in hand, then end it."""
+    def stop(self, grace: float) -> None:
+        """Accept no more, and wait up to `grace` seconds for what is in hand."""
         self._closing = True
         for listener, acceptor in self._listeners:
             acceptor.kill()
@@ -61,6 +63,10 @@ class Gateway:
             if not client.busy:
                 client.sock.close()
         self._connections.join(timeout=grace)
+
+    def close(self) -> None:
+        """End what is left."""
+        self._connections.join(timeout=LAST_WORDS)
         self._connections.kill()
 
     def _accept(self, listener: socket.socket) -> None:

@@ -79,13 +79,18 @@ class Message:
         value = self.fields.get(name)
         return None if value is None else b"%b: %b" % (name.title(), value)
 
-    def take(self) -> bytes:
-        """The content received since the last call, framed as it came: as it is, or in chunks."""
-        pieces, self.body = self.body, []
+    def framed(self) -> bytes:
+        """The content in `body`, framed as it came: as it is, or in chunks."""
         if not self.chunked:
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        framed = b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
+            return self.body[0] if len(self.body) == 1 else b"".join(self.body)
+        framed = b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in self.body])
         return framed + b"0\r\n\r\n" if self.complete else framed
+
+    def take(self) -> bytes:
+        """The same, which is not kept any longer."""
+        framed = self.framed()
+        self.body = []
+        return framed
 
 
 class Request(Message):

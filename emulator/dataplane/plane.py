@@ -74,11 +74,12 @@ class DataPlane:
 
     def close(self, grace: float) -> None:
         """Accept no more, let what is in hand finish for `grace` seconds, then end it."""
-        self._gateway.close(grace)
+        self._gateway.stop(grace)
+        for revision in self._revisions.values():
+            revision.end("The gateway is closing; ask again.\n")
+        self._gateway.close()
         if self._sweeper:
             self._sweeper.kill()
-        for key in list(self._revisions):
-            self.remove_backend(key)
 
     def set_routes(self, routes: Routes) -> None:
         """Replace the table of hosts. A revision must have a backend before it gets traffic: without one, 404."""
@@ -97,7 +98,7 @@ class DataPlane:
         """Forget a revision: what waits for it is answered 503, what is in its instances goes on."""
         revision = self._revisions.pop(key, None)
         if revision:
-            revision.delete()
+            revision.end(f"The revision {key.name} was deleted; ask again.\n")
             self._forget_idle()
 
     def report(self) -> list[RevisionStat]:

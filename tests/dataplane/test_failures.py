@@ -136,6 +136,20 @@ def test_a_kept_connection_that_was_being_closed(world: Any, head: str, body: by
     assert stale.targets.count("/second") == (2 if status == 200 else 1)
 
 
+def test_what_was_sent_in_vain_is_whole_for_the_next_instance(world: Any) -> None:
+    def dies(request: Any, sock: Any) -> Any:
+        if request.method == "PUT":
+            first.stop()
+            return False
+        return world.hello(request, sock)
+
+    first, second = world.app(dies), world.app()
+    world.deploy(first, second, container_concurrency=1)
+    assert world.ask().status == 200
+    assert world.ask("PUT / HTTP/1.1\nContent-Length: 5", b"whole").status == 200
+    assert [request.body for request in second.requests] == [b"whole"]
+
+
 def test_a_kept_connection_that_was_closed_is_not_used(world: Any) -> None:
     app = world.app()
     world.deploy(app)

@@ -353,6 +353,16 @@ def test_websocket_tunnel(world: Any) -> None:
     world.until(lambda: world.plane.in_flight(world.endpoint(app).instance) == 0)
 
 
+def test_a_tunnel_that_is_refused_ends_the_connection(world: Any) -> None:
+    app = world.app()
+    world.deploy(app)
+    head = f"GET / HTTP/1.1\r\nHost: {world.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    received = world.raw(f"{head}GET /hidden HTTP/1.1\r\nHost: {world.host}\r\n\r\n".encode())
+    assert received.count(b"HTTP/1.1 200 OK") == 1
+    assert b"\r\nConnection: close\r\n" in received
+    assert [request.target for request in app.requests] == ["/"]
+
+
 def test_an_offer_to_upgrade_may_be_declined(world: Any) -> None:
     app = world.app(echo)
     world.deploy(app)

@@ -130,11 +130,18 @@ def test_an_answer_given_while_closing_says_so(world: Any) -> None:
 
 
 def test_closing_does_not_wait_longer_than_it_may(world: Any) -> None:
-    world.deploy()
-    waiting = gevent.spawn(lambda: world.raw(f"GET / HTTP/1.1\r\nHost: {world.host}\r\n\r\n".encode()))
-    world.until(lambda: world.plane.waiting(world.key) == 1)
+    app = world.app(lambda request, sock: gevent.sleep(30))
+    world.deploy(app, container_concurrency=1)
+    request = f"GET / HTTP/1.1\r\nHost: {world.host}\r\n\r\n".encode()
+    running = gevent.spawn(world.raw, request)
+    world.until(lambda: app.requests)
+    waiting = [gevent.spawn(world.raw, request) for _ in range(3)]
+    world.until(lambda: world.plane.waiting(world.key) == 3)
     world.plane.close(0.1)
-    assert waiting.get() == b""
+    assert running.get() == b""
+    for it in waiting:
+        assert it.get().startswith(b"HTTP/1.1 503 ")
+        assert it.get().endswith(b"\r\n\r\nThe gateway is closing; ask again.\n")
 
 
 def test_a_taken_port_is_an_error(world: Any) -> None:

@@ -1,6 +1,7 @@
 """Requests that two parsers could understand differently: none of them may reach an instance."""
 
 import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -132,6 +133,30 @@ def test_a_good_request_before_a_bad_one_is_answered(world: Any) -> None:
     world.deploy(world.app())
     received = world.raw(as_bytes("GET / HTTP/1.1|Host: HOST||GET / HTTP/1.1|Host: HOST|X : y||", world.host))
     assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pieces_make_no_difference(seed: int) -> None:
+    random = Random(seed)
+    one = "POST /1 HTTP/1.1|Host: a|Content-Length: 11||hello world"
+    two = "POST /2 HTTP/1.1|Host: a|Transfer-Encoding: chunked||5|hello|1;x=y|!|0|T: 1||"
+    three = "POST /3 HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: h2c|Content-Length: 4||abcd"
+    four = "GET /4?x HTTP/1.1|Host: a|Empty:||"
+    data = as_bytes(one + two + three + four + four, "")
+    reader = RequestReader()
+    while data:
+        size = random.choice((1, 2, 5, 30, 200))
+        reader.feed(data[:size])
+        data = data[size:]
+    assert reader.error is None
+    found = [(request.target, b"".join(request.body), request.complete) for request in reader.requests]
+    assert found == [
+        (b"/1", b"hello world", True),
+        (b"/2", b"hello!", True),
+        (b"/3", b"abcd", True),
+        (b"/4?x", b"", True),
+        (b"/4?x", b"", True),
+    ]
 
 
 def test_too_many_requests_ahead_of_their_answers() -> None:
