@@ -1,47 +1,21 @@
-"""What any test may ask for: the Docker engine, the function's image, a container of it, kubectl.
+"""What any test may ask for: the Docker engine, a container of the function's image, kubectl.
 
 A machine without one of them leaves those tests out and says so, by name, in the last lines; with CI=true they fail.
 """
 
 import contextlib
-import functools
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import psutil
 import pytest
-
-# Its reaper is one more image to pull: `Engine` sweeps what is left. Testcontainers reads this when imported.
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-
-import docker
+from docker_engine import MISSING, OWNER_LABEL, Engine, missing, unless_gone
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import HttpWaitStrategy
-from testcontainers.core.waiting_utils import WaitStrategy
 
 ROOT = Path(__file__).parent.parent
-IMAGE = "knative-login:test"
-MISSING = "this machine has no "
-#: Label of everything the tests start; its value names the process that owns it.
-OWNER_LABEL = "knative-login.owner"
-#: A cold build of the image takes 20 s on two idle cores, most of it downloads.
-BUILD_SECONDS = 600
-START_SECONDS = 60
-READY = HttpWaitStrategy(8080, "/readyz").for_status_code(200)
 
 _figures: list[str] = []
-
-
-def missing(what: str, remedy: str) -> NoReturn:
-    """Leave the test out, loudly; in CI, where everything must run, fail it."""
-    reason = f"{MISSING}{what}: {remedy}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,80 +36,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
         reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
         if MISSING in reason:
             terminalreporter.write_line(f"LEFT OUT {report.nodeid}: {reason.removeprefix('Skipped: ')}", red=True)
-
-
-class Engine:
-    """The Docker engine, with what the tests share of it; everything is made when it is first asked for.
-
-    Attributes:
-        owner: value of OWNER_LABEL. Whatever bears it is swept at the end of this process, or by the next run after it.
-    """
-
-    def __init__(self) -> None:
-        self.owner = f"test-{os.getpid()}-{int(psutil.Process().create_time())}"
-
-    @functools.cached_property
-    def client(self) -> docker.DockerClient:
-        # Asked by the command, which the build needs too: the library leaves a socket open where nobody answers.
-        answers = ["docker", "version"]
-        if not shutil.which("docker") or subprocess.run(answers, check=False, capture_output=True).returncode:
-            missing("Docker engine", "start Docker, or run tools/engine as root")
-        client = docker.from_env()
-        _sweep(client, _is_left_over)
-        return client
-
-    @functools.cached_property
-    def image(self) -> str:
-        """Name of the function's image, built from the Dockerfile as a user would."""
-        assert self.client
-        command = ["docker", "build", "--tag", IMAGE, "."]
-        built = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=BUILD_SECONDS)
-        if built.returncode:
-            words = f"docker build failed (tools/images prepares its base):\n{built.stdout}{built.stderr}"
-            pytest.fail(words, pytrace=False)
-        return IMAGE
-
-    def login(
-        self, environment: dict[str, str] | None = None, wait_for: WaitStrategy | None = READY, **options: Any
-    ) -> DockerContainer:
-        """A container of the image, to be started; with what `docker run` takes for options."""
-        labels = {OWNER_LABEL: self.owner}
-        container = DockerContainer(self.image, ports=[8080], env=environment, labels=labels, **options)
-        return container.waiting_for(wait_for.with_startup_timeout(START_SECONDS)) if wait_for else container
-
-    def close(self) -> None:
-        if "client" in vars(self):
-            _sweep(self.client, self.owner.__eq__)
-            self.client.close()
-
-
-def _sweep(client: docker.DockerClient, condemned: Callable[[str], bool]) -> None:
-    """Remove the containers, networks and volumes of condemned owners."""
-    # Compose marks its objects with the project's name, which the tests set to the owner's.
-    for label in (OWNER_LABEL, "com.docker.compose.project"):
-        labelled = {"filters": {"label": label}}
-        for container in client.containers.list(all=True, ignore_removed=True, **labelled):
-            if condemned(container.labels[label]):
-                unless_gone(functools.partial(container.remove, force=True, v=True))
-        for item in (*client.networks.list(**labelled), *client.volumes.list(**labelled)):
-            if condemned(item.attrs["Labels"][label]):
-                unless_gone(item.remove)
-
-
-def unless_gone(remove: Callable[[], None]) -> None:
-    with contextlib.suppress(docker.errors.NotFound):  # a neighbour's sweep, or the test itself, was first
-        remove()
-
-
-def _is_left_over(owner: str) -> bool:
-    match owner.split("-"):
-        case ["test", pid, created]:
-            try:
-                return int(psutil.Process(int(pid)).create_time()) != int(created)
-            except psutil.NoSuchProcess:
-                return True
-        case _:
-            return False
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
+from docker_engine import Engine
 
 ROOT = Path(__file__).parent.parent.parent
 SOCKET = "/var/run/docker.sock"
@@ -21,7 +21,7 @@ Compose = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def compose(engine: Any) -> Iterator[Compose]:
+def compose(engine: Engine) -> Iterator[Compose]:
     """Runs a compose command on a project that is up with `INSTANCES` instances."""
     settings = {"PUBLISH": "127.0.0.1:0", "IMAGE": engine.image}
     command = ["docker", "compose"]
@@ -87,7 +87,7 @@ def test_the_client_is_who_connected_to_the_proxy(proxy: str, compose: Compose) 
     assert not [line for line in lines if "203.0.113.7" in line]
 
 
-def test_instances_are_limited_and_unprivileged(engine: Any, compose: Compose) -> None:
+def test_instances_are_limited_and_unprivileged(engine: Engine, compose: Compose) -> None:
     for name in compose("ps", "--quiet", "login").split():
         host = engine.client.containers.get(name).attrs["HostConfig"]
         assert host["NanoCpus"] == 1_000_000_000

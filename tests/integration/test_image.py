@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from docker_engine import Engine
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HealthcheckWaitStrategy
 
@@ -50,14 +51,14 @@ def last_words(start_login: Start) -> Callable[[dict[str, str]], tuple[int, str]
     return last_words
 
 
-def test_size_above_the_base(engine: Any, figure: Callable[[str], None]) -> None:
+def test_size_above_the_base(engine: Engine, figure: Callable[[str], None]) -> None:
     base = re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
     above = (engine.client.images.get(engine.image).attrs["Size"] - engine.client.images.get(base).attrs["Size"]) / 1e6
     figure(f"the image is {above:.1f} MB above {base}")
     assert 1 < above < ABOVE_BASE_MB
 
 
-def test_it_says_how_to_run_it(engine: Any) -> None:
+def test_it_says_how_to_run_it(engine: Engine) -> None:
     config = engine.client.images.get(engine.image).attrs["Config"]
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["login-function"]

@@ -158,6 +158,9 @@ def test_a_cluster_without_knative_gets_the_same_function(kustomize: Callable[[s
     environment, theirs_too = ({item["name"]: item for item in c["env"]} for c in (ours, theirs))
     assert theirs_too["DATABASE_URL"] == environment["DATABASE_URL"]
     assert set(environment) <= set(theirs_too)
+    annotations = kustomize("base")[SERVICE]["spec"]["template"]["metadata"]["annotations"]
+    scale = kustomize("overlays/kubernetes")["HorizontalPodAutoscaler", "login"]["spec"]
+    assert str(scale["maxReplicas"]) == annotations["autoscaling.knative.dev/max-scale"]
     for probe in ("readinessProbe", "livenessProbe"):
         assert theirs[probe]["httpGet"] == {**ours[probe]["httpGet"], "port": "http1"}, probe
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from docker_engine import Engine
 from testcontainers.core.container import DockerContainer
 
 
@@ -24,7 +25,7 @@ class DockerTarget:
 
 
 class DockerMode:
-    """Needs a Docker engine; tests/conftest.py has it, and says so where there is none."""
+    """Needs a Docker engine; tests/support has it, and says so where there is none."""
 
     name = "docker"
 
@@ -38,6 +39,7 @@ class DockerMode:
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[DockerTarget]:
         engine = config.pluginmanager.get_plugin("engine")
+        assert isinstance(engine, Engine)
         with engine.login(dict(settings), read_only=True) as container:
             yield DockerTarget(container)
             process = container.get_wrapped_container()
