@@ -15,8 +15,9 @@ COPY function function
 RUN touch README.md \
  && pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir dist . \
  && pip --python /venv/bin/python install --no-cache-dir --no-compile --no-deps --no-index dist/*.whl
-# Test suites and C sources that wheels carry along.
-RUN find /venv/lib -type d -name tests -prune -exec rm -r {} + \
+# Test suites and C sources that wheels carry along, and the command of the part that stays out.
+RUN rm /venv/bin/knative-emulator \
+ && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
  && find /venv/lib -type f -name '*.[ch]' -delete -o -type f -name '*.pyx' -delete
 # Bytecode is compiled ahead: the root may be read-only and the user owns nothing, so it could never be kept at run time.
 # Nothing edits the sources of an image, so the bytecode is not checked against them (a stat less for each import, and tools

@@ -95,6 +95,7 @@ site = pathlib.Path(sysconfig.get_path("purelib"))
 print(json.dumps({
     "distributions": [d.name for d in importlib.metadata.distributions(path=[str(site)])],
     "folders": [entry.name for entry in site.iterdir()],
+    "commands": [entry.name for entry in pathlib.Path(sysconfig.get_path("scripts")).iterdir()],
     "tests": [str(folder) for folder in site.rglob("tests")],
 }))
 """
@@ -104,6 +105,8 @@ print(json.dumps({
     assert "knative-login" in normal
     assert normal - {"knative-login"} <= set(wanted)
     assert set(found["folders"]) & {"function", "emulator", "knative", "loadtest", "tests"} == {"function"}
+    assert "login-function" in found["commands"]
+    assert not {"knative-emulator", "pip"} & set(found["commands"])
     assert found["tests"] == []
 
 

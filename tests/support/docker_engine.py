@@ -25,6 +25,7 @@ from testcontainers.core.waiting_utils import WaitStrategy
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "knative-login:test"
+IMAGE_LABEL = "knative-login.built-by=tests"
 MISSING = "this machine has no "
 #: Label of everything the tests start; its value names the process that owns it.
 OWNER_LABEL = "knative-login.owner"
@@ -66,7 +67,7 @@ class Engine:
     def image(self) -> str:
         """Name of the function's image, built from the Dockerfile as a user would."""
         assert self.client
-        command = ["docker", "build", "--tag", IMAGE, "."]
+        command = ["docker", "build", "--tag", IMAGE, "--label", IMAGE_LABEL, "."]
         built = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=BUILD_SECONDS)
         if built.returncode:
             words = f"docker build failed (tools/images prepares its base):\n{built.stdout}{built.stderr}"
@@ -84,6 +85,8 @@ class Engine:
     def close(self) -> None:
         if "client" in vars(self):
             _sweep(self.client, self.owner.__eq__)
+            # What the tag named before: every change of the function would leave an image behind.
+            self.client.images.prune(filters={"dangling": True, "label": IMAGE_LABEL})
             self.client.close()
 
 
