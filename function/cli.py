@@ -62,7 +62,7 @@ def _serve(_options: argparse.Namespace) -> int:
     status = serve()
     sys.stdout.flush()
     # Not through the interpreter's own end: it makes threads exit where they stand, and one that stands in Rust or C++
-    # (an import of cryptography, a hash) takes the process with it: "exception not rethrown", 7 of 160 stops under load.
+    # (an import of cryptography, a hash) takes the process with it: 7 of 160 stops under load were aborted.
     os._exit(status)
 
 

@@ -13,7 +13,8 @@ from gevent.event import Event
 from function import app, logs
 from function.errors import SettingsError
 from function.gevent_lane import GeventLane
-from function.server import Server, listen
+from function.listener import listen
+from function.server import Server
 from function.service import Service
 
 _TARGET = Path(__file__).with_name("main.py")
@@ -66,9 +67,8 @@ def serve() -> int:
     gc.enable()
     stopping.wait()
     logs.line("INFO", "stopping", shutdown_delay=settings.shutdown_delay, grace_period=settings.grace_period)
-    service.draining = server.draining = True
-    gevent.sleep(settings.shutdown_delay)
-    unfinished = server.drain(settings.grace_period)
+    service.draining = True
+    unfinished = server.drain(settings.shutdown_delay, settings.grace_period)
     if not unfinished:
         service.database.close()
     logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished)

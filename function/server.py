@@ -27,17 +27,18 @@ from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 
 from function.answers import phrase
 from function.http1 import Head, ProtocolError, read_body, read_head
+from function.listener import refuse_newcomers
 from function.settings import Settings
 
 #: Descriptors kept for the database, the log and the like; the others are for connections.
 RESERVED_DESCRIPTORS = 64
-#: Connections that the kernel keeps for us while the hub is busy; it takes the smaller of this and net.core.somaxconn.
-BACKLOG = 4096
 #: For a response, which is small, to leave: a client that does not read it is gone.
 WRITE_TIMEOUT = 10.0
 #: How long and how much to go on reading after a refusal, so that the client reads it before a reset throws it away.
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1 << 20
+#: When stopping, how long a connection attempt that is under way may take to come through: a few round trips.
+HANDSHAKE_SECONDS = 0.1
 #: When stopping, how long a request may still come in on a connection that was open before.
 LAST_REQUEST_SECONDS = 0.5
 
@@ -67,9 +68,16 @@ class Server(WSGIServer):
         self.draining = False
         self.idle: set[Handler] = set()
 
-    def drain(self, grace: float) -> int:
-        """Stop accepting, finish what was accepted, close what idles; the connections left after `grace` seconds."""
+    def drain(self, delay: float, grace: float) -> int:
+        """Go on for `delay` seconds, then stop accepting, finish what was accepted, close what idles.
+
+        Returns:
+            The connections that were not finished `grace` seconds after that.
+        """
         self.draining = True
+        gevent.sleep(delay)
+        refuse_newcomers(self.socket)
+        gevent.sleep(HANDSHAKE_SECONDS)
         self.stop_accepting()
         # What the kernel has accepted for us was accepted: closing the listener would reset it.
         while (accepted := self.do_read()) is not None:
@@ -211,23 +219,6 @@ class Handler(WSGIHandler):
         with _within(LINGER_SECONDS):
             while left > 0 and (data := self.socket.recv(65536)):
                 left -= len(data)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    TCP_NODELAY is inherited by what it accepts: pywsgi writes head and body apart, and without it the second write
-    waits about 44 ms for the delayed acknowledgement of a kept-alive client (S9).
-
-    Raises:
-        OSError: the address or the port cannot be had.
-    """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener
 
 
 def _within(seconds: float) -> gevent.Timeout:

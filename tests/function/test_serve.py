@@ -14,7 +14,7 @@ import bcrypt
 import pytest
 import requests
 
-from function.server import listen
+from function.listener import listen
 from tests.function.conftest import PASSWORD, PATIENCE, Served, command
 
 Serve = Callable[..., Served]
