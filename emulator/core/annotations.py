@@ -58,6 +58,7 @@ PANIC_THRESHOLD_PERCENTAGE = _key(AUTOSCALING_GROUP, "panic-threshold-percentage
 
 PROGRESS_DEADLINE = _key(SERVING_GROUP, "progress-deadline")
 ROLLOUT_DURATION = _key(SERVING_GROUP, "rollout-duration", "rolloutDuration")
+NO_GC = _key(SERVING_GROUP, "no-gc")
 CREATOR: Final = f"{SERVING_GROUP}/creator"
 LAST_MODIFIER: Final = f"{SERVING_GROUP}/lastModifier"
 ROUTES: Final = f"{SERVING_GROUP}/routes"

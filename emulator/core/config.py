@@ -1,4 +1,4 @@
-"""config-autoscaler and config-deployment: what rules how revisions scale. Durations are seconds."""
+"""config-autoscaler, config-deployment and config-gc: how revisions scale, and how long. Durations are seconds."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,15 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from emulator.core.domains import DomainConfig, NetworkConfig
-from emulator.core.gotext import format_duration, format_float, parse_bool, parse_duration, parse_int32
+from emulator.core.gotext import (
+    format_duration,
+    format_float,
+    parse_bool,
+    parse_duration,
+    parse_int32,
+    parse_int64,
+    parse_uint64,
+)
 from emulator.core.settings import ConfigError, load, parse_finite, setting
 
 TARGET_MIN: Final = 0.01
@@ -224,9 +232,70 @@ class DeploymentConfig:
             raise ConfigError(f"progress-deadline must be rounded to a whole second, was: {deadline}")
 
 
+DISABLED: Final = -1
+"""What "disabled" reads as in config-gc: the rule does not count."""
+
+
+def _unless_disabled(key: str, default: str, parse: Callable[[str], Any], range_: str, help_: str) -> Any:
+    """A row that "disabled" switches off; its faults are told in words of its own, and no text is the default."""
+
+    def parse_row(text: str) -> Any:
+        if text.lower() == "disabled":
+            return DISABLED
+        try:
+            value = parse(text or default)
+        except ValueError as error:
+            raise ConfigError(f"failed to parse {key}: {error}") from error
+        if value < 0:
+            raise ConfigError(f"failed to parse {key}: must be non-negative")
+        return value
+
+    return setting(key, default, parse_row, range_, help_)
+
+
+@dataclass(frozen=True, slots=True)
+class GcConfig:
+    """config-gc (knative/serving pkg/gc/config.go)."""
+
+    PARSE_ERROR_PREFIX: ClassVar[str] = "failed to parse data: "
+
+    min_non_active_revisions: int = setting(
+        "min-non-active-revisions",
+        "20",
+        parse_int64,
+        ">= 0, <= max-non-active-revisions",
+        "revisions without traffic that are always kept",
+    )
+    retain_since_create_time: float = _unless_disabled(
+        "retain-since-create-time", "48h", parse_duration, ">= 0, or disabled", "a younger revision is not stale"
+    )
+    retain_since_last_active_time: float = _unless_disabled(
+        "retain-since-last-active-time",
+        "15h",
+        parse_duration,
+        ">= 0, or disabled",
+        "a revision that had a route more recently is not stale",
+    )
+    max_non_active_revisions: int = _unless_disabled(
+        "max-non-active-revisions",
+        "1000",
+        parse_uint64,
+        ">= 0, or disabled",
+        "revisions without traffic above this are deleted, stale or not",
+    )
+
+    def __post_init__(self) -> None:
+        least, most = self.min_non_active_revisions, self.max_non_active_revisions
+        if least < 0:
+            raise ConfigError(f"min-non-active-revisions must be non-negative, was: {least}")
+        if DISABLED != most < least:
+            raise ConfigError(f"min-non-active-revisions({least}) must be <= max-non-active-revisions({most})")
+
+
 CONFIG_MAPS: Final[Mapping[str, Callable[[Mapping[str, str]], Any]]] = {
     "config-autoscaler": partial(load, AutoscalerConfig),
     "config-deployment": partial(load, DeploymentConfig),
+    "config-gc": partial(load, GcConfig),
     "config-network": partial(load, NetworkConfig),
     "config-domain": DomainConfig.parse,
 }

@@ -1,4 +1,4 @@
-"""The ConfigMaps that name hosts: config-network and config-domain."""
+"""The ConfigMaps that rule routes: config-network and config-domain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Final, Self
 import yaml
 
 from emulator.core.gotemplate import Template, TemplateError
+from emulator.core.gotext import parse_int64
 from emulator.core.settings import ConfigError, setting
 
 DEFAULT_DOMAIN_TEMPLATE: Final = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
@@ -27,7 +28,7 @@ def tag_template(text: str) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """config-network (knative.dev/networking pkg/config/config.go), as far as it rules names."""
+    """config-network (knative.dev/networking pkg/config/config.go), as far as it rules names and rollouts."""
 
     domain_template: str = setting(
         "domain-template",
@@ -53,6 +54,14 @@ class NetworkConfig:
         "scheme of the URLs of targets that are not cluster-local",
         legacy_key="defaultExternalScheme",
     )
+    rollout_duration: int = setting(
+        "rollout-duration",
+        "0",
+        parse_int64,
+        ">= 0, seconds without a unit",
+        "how long a new revision takes to get all of its traffic; 0 is at once",
+        legacy_key="rolloutDuration",
+    )
 
     def __post_init__(self) -> None:
         example = {"Name": "foo", "Namespace": "bar", "Domain": "baz.com", "Annotations": {}, "Labels": {}}
@@ -61,6 +70,8 @@ class NetworkConfig:
             tag_template(self.tag_template).execute({"Name": "foo", "Tag": "v2"})
         except TemplateError as error:
             raise ConfigError(str(error)) from error
+        if self.rollout_duration < 0:
+            raise ConfigError(f"rollout-duration must be a positive integer, but was {self.rollout_duration}")
         if not host:
             raise ConfigError("empty hostname")
         if path:

@@ -52,6 +52,15 @@ def parse_int32(text: str) -> int:
     return _parse_int(text, 32)
 
 
+def parse_uint64(text: str) -> int:
+    """strconv.ParseUint in base 10, which takes no sign. Raises as `parse_int64`."""
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
+    if int(text) >= 1 << 64:
+        raise OutOfRangeError(f"strconv.ParseUint: parsing {quote(text)}: value out of range")
+    return int(text)
+
+
 def _parse_int(text: str, bits: int) -> int:
     if not _INT.fullmatch(text):
         raise ValueError(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")

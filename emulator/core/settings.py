@@ -65,6 +65,8 @@ def load(settings: type[_Settings], data: Mapping[str, str]) -> _Settings:
         if key in data:
             try:
                 values[name] = row.parse(data[key])
+            except ConfigError:
+                raise
             except ValueError as error:
                 prefix = getattr(settings, "PARSE_ERROR_PREFIX", "")
                 raise ConfigError(f"{prefix}failed to parse {quote(key)}: {error}") from error

@@ -3,16 +3,17 @@ from typing import Any
 
 import pytest
 
-from emulator.core.config import CONFIG_MAPS, AutoscalerConfig, DeploymentConfig
+from emulator.core.config import CONFIG_MAPS, AutoscalerConfig, DeploymentConfig, GcConfig
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.settings import ConfigError, load, rows
 
 ROWS = {
     "config-autoscaler": AutoscalerConfig,
     "config-deployment": DeploymentConfig,
+    "config-gc": GcConfig,
     "config-network": NetworkConfig,
 }
-GO_NAMES = {"RPSTargetDefault": "rps_target_default"}
+GO_NAMES = {"RPSTargetDefault": "rps_target_default", "RolloutDurationSecs": "rollout_duration"}
 
 
 def field_of(go_name: str) -> str:
@@ -51,9 +52,7 @@ def test_config_maps_as_recorded(vectors: Any) -> None:
         # The image of queue-proxy is demanded by Knative and has no meaning here.
         case["data"].pop("queue-sidecar-image", None)
     compared = [case for case in cases if carried(case)]
-    assert {"config-autoscaler", "config-deployment", "config-network", "config-domain"} == {
-        case["configmap"] for case in compared
-    }
+    assert {*ROWS, "config-domain"} == {case["configmap"] for case in compared}
     assert len(compared) > 100
     for case in compared:
         check(case)
