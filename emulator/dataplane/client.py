@@ -88,7 +88,6 @@ class Client:
                 if not data:
                     return None
                 reader.feed(data)
-        self.deadline.clear()
         self.busy = True
         request = reader.requests.popleft()
         self.last = request.tunnel or not request.keep_alive

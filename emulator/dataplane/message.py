@@ -59,8 +59,6 @@ class Message:
             self.passed.append(b"%b: %b" % (name, value))
         elif key not in self.fields:
             self.fields[key] = value.strip(b" \t")
-        elif key == b"host":
-            raise BadRequestError("Send one Host field, not several.")
         else:
             self.fields[key] += b", " + value.strip(b" \t")
         if len(self.passed) > MAX_FIELDS:
@@ -99,16 +97,18 @@ class Request(Message):
     Attributes:
         keep_alive: the client may send another one after it.
         http10: the client does not know chunks.
+        absolute: its target named a host, as requests to a proxy do.
         tunnel: it asks to turn the connection into another protocol (WebSocket), in which no more HTTP follows.
     """
 
-    __slots__ = ("http10", "keep_alive", "method", "offers", "target", "tunnel")
+    __slots__ = ("absolute", "http10", "keep_alive", "method", "offers", "target", "tunnel")
 
     def __init__(self) -> None:
         super().__init__()
         self.method = b""
         self.target = b""
         self.keep_alive = True
+        self.absolute = False
         self.http10 = False
         self.offers = False
         self.tunnel = False
@@ -141,7 +141,7 @@ class Request(Message):
             if not self.http10:
                 raise BadRequestError("Send a Host field.")
         elif not _HOST.fullmatch(host):
-            raise BadRequestError("Host must be a name or an address, with or without a port.")
+            raise BadRequestError("Host must be one name or address, with or without a port.")
         self.tunnel = self.offers and self.length == 0 and fields.get(b"upgrade", b"").lower() != b"h2c"
 
     def _from_absolute_form(self) -> None:
@@ -154,7 +154,17 @@ class Request(Message):
             raise BadRequestError("The target must be a path, or an http URL without credentials.")
         host = b"[%b]" % url.host if b":" in url.host else url.host
         self.fields[b"host"] = b"%b:%d" % (host, url.port) if url.port else host
+        self.absolute = True
         self.target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+
+    def framing(self) -> list[bytes]:
+        """The fields that say what follows the head, ready to be sent."""
+        lines = [b"Connection: Upgrade", b"Upgrade: " + self.fields[b"upgrade"]] if self.tunnel else []
+        if self.chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif self.length or b"content-length" in self.fields:
+            lines.append(b"Content-Length: %d" % (self.length or 0))
+        return lines
 
 
 class Response(Message):

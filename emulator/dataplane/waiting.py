@@ -86,10 +86,6 @@ class Deadline:
         if at < self._armed:
             self._arm()
 
-    def clear(self) -> None:
-        """Raise nothing."""
-        self._at = inf
-
     def close(self) -> None:
         """Raise nothing any more."""
         self._at = inf

@@ -31,7 +31,10 @@ class Answer(NamedTuple):
 
 
 class Received:
-    """A request as a container reads it, by the standard library and not by what is tested."""
+    """A request as a container reads it, by the standard library and not by what is tested.
+
+    Raises EOFError when there is none, ValueError when it is not whole.
+    """
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         self.line = file.readline().decode().strip()
@@ -78,7 +81,7 @@ class App:
                 self.requests.append(request)
                 if self.handler(request, sock) is False:
                     return
-        except (EOFError, OSError):
+        except (EOFError, ValueError, OSError):
             pass
         finally:
             self.sockets.discard(sock)
@@ -181,14 +184,23 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def no_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No greenlet may end with an exception that nobody expected."""
+    said = io.StringIO()
+    monkeypatch.setattr(gevent.get_hub(), "exception_stream", said)
+    yield
+    assert said.getvalue() == ""
+
+
+@pytest.fixture
+def world(no_errors: None) -> Iterator[World]:
     world = World()
     yield world
     world.close()
 
 
 @pytest.fixture
-def world_of() -> Iterator[Callable[..., World]]:
+def world_of(no_errors: None) -> Iterator[Callable[..., World]]:
     """Makes a world with options of its own."""
     worlds: list[World] = []
 

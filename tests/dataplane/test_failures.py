@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from typing import Any
@@ -91,6 +92,18 @@ def test_an_answer_that_breaks_off_is_no_whole_answer(world: Any, part: bytes) -
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"hello" in received
     assert not received.endswith(b"0\r\n\r\n")
+
+
+def test_an_answer_of_open_length_whose_connection_is_reset_is_no_whole_answer(world: Any) -> None:
+    def answer(request: Any, sock: Any) -> bool:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        gevent.sleep(0.1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return False
+
+    world.deploy(world.app(answer))
+    received = world.raw(f"GET / HTTP/1.1\r\nHost: {world.host}\r\n\r\n".encode())
+    assert received.endswith(b"\r\n\r\n5\r\nhello\r\n")
 
 
 def test_an_answer_of_open_length_that_breaks_off_is_a_reset_for_10(world: Any) -> None:

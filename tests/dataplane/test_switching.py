@@ -106,6 +106,9 @@ def test_an_endpoint_that_comes_back_is_still_limited(world: Any) -> None:
     world.back(app, container_concurrency=1)
     assert [it.get().status for it in asked] == [200] * 4
     assert most[1] == 1
+    connections = app.connections
+    assert [world.ask().status for _ in range(3)] == [200] * 3
+    assert app.connections <= connections + 1
 
 
 def test_weights(world: Any) -> None:
