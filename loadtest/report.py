@@ -1,0 +1,222 @@
+"""The page: one file of HTML that fetches nothing, so that it can be kept, sent and opened anywhere."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+
+from loadtest.charts import Chart, Point, stairs
+from loadtest.ledger import Outcome, Reconciliation
+from loadtest.series import KINDS, Column, columns, percentile
+from loadtest.watch import Sample, Step, steps
+
+TEMPLATE = Path(__file__).with_name("report.html")
+#: The lines of the latency chart.
+PERCENTILES = {"p50": 50, "p90": 90, "p99": 99}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that the page tells.
+
+    Attributes:
+        title: what was done, in a few words.
+        subtitle: under which conditions.
+        seconds: how long it was watched.
+        moments: when each login was meant to begin, in order.
+        outcomes: what became of them.
+        samples: what the emulator said of itself; none where there is no emulator.
+        reconciliation: whether both agree.
+    """
+
+    title: str
+    subtitle: str
+    seconds: float
+    moments: Sequence[float]
+    outcomes: Sequence[Outcome]
+    samples: Sequence[Sample]
+    reconciliation: Reconciliation
+
+
+def page(run: Run) -> str:
+    """The whole page."""
+    cut = columns(run.moments, run.outcomes, run.seconds)
+    figures = [_offered(run, cut), _answered(run, cut)]
+    sections = [_outcomes(run), _counts(run.reconciliation)]
+    if run.samples:
+        decisions = steps(run.samples)
+        figures.append(_instances(run, decisions))
+        sections.insert(0, _decisions(decisions))
+    figures += [_queue(run, cut), _latency(run, cut)]
+    said, css = verdict(run.reconciliation)
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=escape(run.title),
+        subtitle=escape(run.subtitle),
+        verdict=escape(said),
+        verdict_class=css,
+        tiles="".join(f'<div class="tile"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for k, v in _tiles(run)),
+        figures="\n".join(figures),
+        sections="\n".join(sections),
+    )
+
+
+def verdict(found: Reconciliation) -> tuple[str, str]:
+    """The reconciliation in a sentence, and `bad` where it is."""
+    if found.lost:
+        return f"{found.lost} of {found.offered} logins were lost.", "bad"
+    if not found.balanced:
+        return f"The instances count {found.served} answers, and the clients have {found.seen}.", "bad"
+    return f"None of {found.offered} logins was lost.", ""
+
+
+def _tiles(run: Run) -> Iterable[tuple[str, str]]:
+    yield "lost", str(run.reconciliation.lost)
+    yield f"logged in, of {len(run.moments)}", str(sum(outcome.status == 200 for outcome in run.outcomes))
+    if latencies := sorted(outcome.latency for outcome in run.outcomes):
+        first = min(outcome.ended for outcome in run.outcomes) - run.moments[0]
+        yield "first arrival to first answer", _seconds(first)
+        yield "half of them answered within", _seconds(percentile(latencies, 50))
+        yield "99 % answered within", _seconds(percentile(latencies, 99))
+    if run.samples:
+        yield "most instances ready", str(max(sample.ready for sample in run.samples))
+
+
+def _offered(run: Run, cut: Sequence[Column]) -> str:
+    rates = [(it.begin, it.offered / (it.end - it.begin)) for it in cut]
+    chart = Chart("logins offered per second", run.seconds, max(rate for _, rate in rates))
+    chart.area("offered", stairs(rates, cut[-1].end))
+    chart.line("offered", stairs(rates, cut[-1].end))
+    chart.point_at(((it.begin, it.end), _note(it, [f"{it.offered} came"])) for it in cut)
+    return _figure("Offered: people per second who mean to log in", [], chart)
+
+
+def _answered(run: Run, cut: Sequence[Column]) -> str:
+    chart = Chart("answers per second", run.seconds, max(it.answers.total() / (it.end - it.begin) for it in cut))
+    for column in cut:
+        bottom = 0.0
+        for kind in filter(column.answers.get, KINDS):
+            top = bottom + column.answers[kind] / (column.end - column.begin)
+            chart.bar(kind, (column.begin, column.end), bottom, top)
+            bottom = top
+    chart.point_at(
+        ((it.begin, it.end), _note(it, [f"{count} x {KINDS[kind]}" for kind, count in it.answers.items()]))
+        for it in cut
+    )
+    seen = {kind for column in cut for kind in column.answers}
+    return _figure("Answered, per second", [(kind, words) for kind, words in KINDS.items() if kind in seen], chart)
+
+
+def _instances(run: Run, decisions: Sequence[Step]) -> str:
+    samples = run.samples
+    chart = Chart("instances", run.seconds, max(max(s.wanted, s.ready) for s in samples), whole=True)
+    chart.area("ready", stairs([(s.at, s.ready) for s in samples], run.seconds))
+    chart.line("ready", stairs([(s.at, s.ready) for s in samples], run.seconds))
+    chart.line("wanted", stairs([(s.at, s.wanted) for s in samples], run.seconds))
+    for number, step in enumerate(decisions, 1):
+        chart.mark((step.at, step.after), str(number), f"{step.at:.1f} s: {step.before} to {step.after}. {step.reason}")
+    return _figure("Instances", [("wanted thin", "wanted, with the decisions below"), ("ready", "ready")], chart)
+
+
+def _queue(run: Run, cut: Sequence[Column]) -> str:
+    waiting = [(sample.at, float(sample.waiting)) for sample in run.samples]
+    opened = [(0.0, 0.0), *((column.end, float(column.open)) for column in cut)]
+    chart = Chart("logins in hand", run.seconds, max(value for _, value in [*waiting, *opened]), whole=True)
+    keys = [("open thin", "come, and not answered yet")]
+    chart.line("open", opened)
+    if waiting:
+        chart.area("waiting", waiting)
+        chart.line("waiting", waiting)
+        keys.append(("waiting", "of those, waiting for an instance or for room in one"))
+    chart.point_at(((it.begin, it.end), _note(it, [f"{it.open} open at its end"])) for it in cut)
+    return _figure("Logins in hand", keys, chart)
+
+
+def _latency(run: Run, cut: Sequence[Column]) -> str:
+    answered = [column for column in cut if column.latencies]
+    lines: dict[str, list[Point]] = {
+        name: [((it.begin + it.end) / 2, percentile(it.latencies, percent)) for it in answered]
+        for name, percent in PERCENTILES.items()
+    }
+    chart = Chart("latency in seconds", run.seconds, max((value for _, value in lines["p99"]), default=0.0))
+    for name in reversed(PERCENTILES):
+        chart.line(name, lines[name])
+    chart.point_at(
+        (
+            (it.begin, it.end),
+            _note(it, [f"{name} {_seconds(percentile(it.latencies, q))}" for name, q in PERCENTILES.items()]),
+        )
+        for it in answered
+    )
+    return _figure(
+        "Seconds from the moment people meant to log in, by when they were answered", _thin(PERCENTILES), chart
+    )
+
+
+def _thin(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(f"{name} thin", name) for name in names]
+
+
+def _figure(title: str, keys: Iterable[tuple[str, str]], chart: Chart) -> str:
+    legend = "".join(
+        f'<span class="key {css.split()[0]}"><i class="{" ".join(css.split()[1:])}"></i>{escape(words)}</span>'
+        for css, words in keys
+    )
+    return f"<figure><figcaption><h2>{escape(title)}</h2>{legend}</figcaption>{chart.svg()}</figure>"
+
+
+def _decisions(decisions: Sequence[Step]) -> str:
+    rows = [
+        (str(number), f"{it.at:.1f} s", f"{it.before} → {it.after}", it.reason)
+        for number, it in enumerate(decisions, 1)
+    ]
+    return _section("What the autoscaler decided, and why", ("", "at", "wanted", "reason"), rows, numeric=2)
+
+
+def _outcomes(run: Run) -> str:
+    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    for outcome in run.outcomes:
+        found[outcome.status, outcome.error].append(outcome.latency)
+    rows = []
+    for (status, error), latencies in sorted(found.items()):
+        latencies.sort()
+        words = " ".join(filter(None, [str(status) if status else "no status", error]))
+        share = f"{100 * len(latencies) / len(run.moments):.1f} %"
+        timing = (_seconds(percentile(latencies, percent)) for percent in (50, 99, 100))
+        rows.append((words, str(len(latencies)), share, *timing))
+    return _section("Outcomes by status", ("status", "logins", "share", "p50", "p99", "slowest"), rows, numeric=5)
+
+
+def _counts(found: Reconciliation) -> str:
+    rows = [
+        ("logins that were meant to be", str(found.offered)),
+        ("ended without an HTTP status", str(found.silent)),
+        ("answered 200, but no such session of the person is in the database", str(found.absent)),
+        ("answers of instances that clients have", str(found.seen)),
+    ]
+    if found.served is not None:
+        rows.append(("answers of instances that the emulator counts", str(found.served)))
+    return _section("Reconciliation", ("count", "logins"), rows, numeric=1)
+
+
+def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: int) -> str:
+    """A table of which so many columns after the first are numbers."""
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        openings = (f'<{tag} class="n">' if 1 <= index <= numeric else f"<{tag}>" for index in range(len(row)))
+        return "".join(f"{opening}{escape(cell)}</{tag}>" for opening, cell in zip(openings, row, strict=True))
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return (
+        f'<section><h2>{escape(title)}</h2><div class="scroll"><table>'
+        f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _note(column: Column, words: Iterable[str]) -> str:
+    return f"{column.begin:g} to {column.end:g} s: {', '.join(words)}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
