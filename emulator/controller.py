@@ -92,8 +92,7 @@ class Controller:
         self._services.reconcile(now)
         due = [revision.step(now) for revision in self._all()]
         self._show_changes()
-        self._services.reconcile(now)
-        return min(self._next_report, *due, float("inf"))
+        return min(self._next_report, self._services.reconcile(now), *due)
 
     def describe(self) -> dict[str, Any]:
         """The document of `knative-emulator status`."""

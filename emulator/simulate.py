@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from emulator.core.clock import SimClock
 from emulator.core.revision import RevisionKey
 from emulator.core.stats import ActivatorStats
-from emulator.dataplane.door import Backend, RevisionStat, Routes
+from emulator.dataplane.door import NO_ROUTES, Backend, RevisionStat, Routes
 from emulator.replicas import NODE_LIMIT, Replicas
 from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Report
@@ -58,7 +58,7 @@ class ModelPlane:
         load.waiting.append(_Request(seconds, done))
         self._dispatch(key, load)
 
-    def set_routes(self, routes: Routes) -> None:
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
         """Requests are offered to a revision, not to a host."""
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:

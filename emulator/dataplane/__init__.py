@@ -8,6 +8,7 @@ Read in the order of a request:
     activator.py    one revision: what waits (waiting.py), and which instance is next
     queue_proxy.py  one instance: its limit, its queue, the fields it finds in a request
     exchange.py     the request to the instance and the answer (call.py) back, over a connection of pool.py
+    outbound.py     what instances ask of the rest of the world
     refusals.py     why a request ends without an instance's answer
     prober.py       readiness, liveness, startup
 """

@@ -19,6 +19,7 @@ class Target(NamedTuple):
 
 #: Host name in lower case and without a port -> its targets. A host that is not here gets 404.
 Routes = Mapping[str, tuple[Target, ...]]
+NO_ROUTES: Routes = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class RevisionStat(NamedTuple):
 class Plane(Protocol):
     """The data plane as the controller sees it; the simulated one is another."""
 
-    def set_routes(self, routes: Routes) -> None:
-        """Replace the whole table of hosts at once."""
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
+        """Replace both tables of hosts at once: what is reached from outside, and what instances may ask each other."""
         ...
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:

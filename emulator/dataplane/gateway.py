@@ -1,6 +1,6 @@
 """The ingress: connections of clients, and which revision each request is for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -25,12 +25,22 @@ LAST_WORDS = 0.5
 
 
 class Gateway:
-    """Accepts connections, up to `limit` at a time, and answers what comes on them."""
+    """Accepts connections, up to `limit` at a time, and answers what comes on them.
 
-    def __init__(self, routes: RouteTable, revisions: Mapping[RevisionKey, Revision], limit: int) -> None:
+    `elsewhere` answers requests in absolute form for hosts that are not in the table; without it they get 404 too.
+    """
+
+    def __init__(
+        self,
+        routes: RouteTable,
+        revisions: Mapping[RevisionKey, Revision],
+        limit: int,
+        elsewhere: Callable[[Client, Request], None] | None = None,
+    ) -> None:
         self._routes = routes
         self._revisions = revisions
         self._limit = limit
+        self._elsewhere = elsewhere
         self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
         self._clients: set[Client] = set()
         self._connections = Group()
@@ -121,7 +131,10 @@ class Gateway:
     def _handle(self, client: Client, request: Request) -> None:
         split = self._routes.find(request.fields.get(b"host", b""))
         if split is None:
-            client.answer(request, 404)
+            if self._elsewhere and request.absolute:
+                self._elsewhere(client, request)
+            else:
+                client.answer(request, 404)
             return
         key = split.pick()
         revision = self._revisions.get(key)

@@ -12,8 +12,9 @@ from gevent.lock import Semaphore
 from emulator.core.clock import Clock
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.activator import Activator, Revision
-from emulator.dataplane.door import Backend, Endpoint, RevisionStat, Routes
+from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, RevisionStat, Routes
 from emulator.dataplane.gateway import Gateway
+from emulator.dataplane.outbound import Outbound
 from emulator.dataplane.queue_proxy import Instance
 from emulator.dataplane.routing import RouteTable
 
@@ -51,11 +52,12 @@ class DataPlane:
         files = descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED
         clients = int(files * CLIENT_SHARE)
         self._descriptors = Semaphore(files - clients)
-        self._routes = RouteTable(rng)
+        self._public, self._private = RouteTable(rng), RouteTable(rng)
         self._revisions: dict[RevisionKey, Revision] = {}
         self._instances: dict[Endpoint, Instance] = {}
         self._gone: OrderedDict[str, Counter[int]] = OrderedDict()
-        self._gateway = Gateway(self._routes, self._revisions, clients)
+        self._gateway = Gateway(self._public, self._revisions, clients)
+        self._proxy = Gateway(self._private, self._revisions, clients, Outbound(self._descriptors).forward)
         self._sweeper: Greenlet[..., None] | None = None
 
     def listen(self, host: str, port: int) -> int:
@@ -72,18 +74,25 @@ class DataPlane:
             self._sweeper = spawn(self._sweep)
         return port
 
+    def listen_private(self, host: str, port: int) -> int:
+        """The same for instances: cluster-local hosts, and requests in absolute form for any other."""
+        return self._proxy.listen(host, port)
+
     def close(self, grace: float) -> None:
         """Accept no more, let what is in hand finish for `grace` seconds, then end it."""
         self._gateway.stop(grace)
+        self._proxy.stop(0)  # what instances ask each other is part of what was in hand
         for revision in self._revisions.values():
             revision.end("The gateway is closing; ask again.\n")
         self._gateway.close()
+        self._proxy.close()
         if self._sweeper:
             self._sweeper.kill()
 
-    def set_routes(self, routes: Routes) -> None:
-        """Replace the table of hosts. A revision must have a backend before it gets traffic: without one, 404."""
-        self._routes.replace(routes)
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
+        """Replace the tables of hosts. A revision must have a backend before it gets traffic: without one, 404."""
+        self._public.replace(public)
+        self._private.replace(private)
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:
         """Say what a revision has now; a waiting request goes at once."""

@@ -115,13 +115,7 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
         lines.append(b"X-Forwarded-Host: " + host)
     if proxied:
         lines.append(b"K-Proxy-Request: activator")
-    if request.tunnel:
-        lines += [b"Connection: Upgrade", b"Upgrade: " + fields[b"upgrade"]]
-    if request.chunked:
-        lines.append(b"Transfer-Encoding: chunked")
-    elif request.length or b"content-length" in fields:
-        lines.append(b"Content-Length: %d" % (request.length or 0))
-    return b"\r\n".join([*lines, b"", b""])
+    return b"\r\n".join([*lines, *request.framing(), b"", b""])
 
 
 def forwarded_field(hops: bytes, host: bytes, proto: bytes) -> bytes:
