@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from emulator.api.store import Store
 from emulator.controller import Controller
 from emulator.core.settings import ConfigError
 from emulator.dataplane.plane import DataPlane
+from emulator.discovery import variables
 from emulator.errors import MachineError, UserError
 from emulator.kubelet import Kubelet
 from emulator.lock import Lock
@@ -86,6 +88,8 @@ class Emulator:
         self._plane = DataPlane(clock, self._controller.demanded)
         self._kubelet = Kubelet(runtime, logs, self._controller.reported)
         self.port = _listen(self._plane.listen, options.port, "--port")
+        # Instances that are processes inherit this environment; what their manifest says goes over it.
+        os.environ |= variables(self._plane.listen_private(LOOPBACK, 0), os.environ)
         self._controller.connect(self._plane, self._kubelet, self.port)
         who = tls.identity(options.state_dir)
         app = make_app(store, self.admission, logs, token=who.token, describe=self._controller.describe)

@@ -2,6 +2,7 @@
 
 /          greets, from which process       /sleep?ms=N   answers late
 /env?name= one of its variables             /exit?code=N  dies in the middle of the request
+/call?url= what that URL answers, asked for as any program would
 """
 
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -24,6 +26,9 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(int(query["code"]))
         elif url.path == "/env":
             return self.reply(os.environ.get(query["name"], ""))
+        elif url.path == "/call":
+            with urlopen(query["url"]) as answer:
+                return self.reply(answer.read().decode())
         elif url.path == "/headers":
             return self.reply(str(self.headers))
         return self.reply(f"hello {os.environ.get('TARGET', 'world')} from {os.getpid()}")
