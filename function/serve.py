@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import functions_framework
@@ -16,6 +17,9 @@ from function.gevent_lane import GeventLane
 from function.listener import listen
 from function.server import Server
 from function.service import Service
+
+#: Leaves the hub its turn while every core hashes: /livez p99 12 ms to 36 ms without, at the same number of hashes.
+HASH_NICENESS = 5
 
 _TARGET = Path(__file__).with_name("main.py")
 
@@ -31,7 +35,7 @@ def serve() -> int:
     settings = app.configure()
     imported = _since_exec()
     try:
-        service = Service(settings, os.environ, lane=GeventLane)
+        service = Service(settings, os.environ, partial(GeventLane, niceness=HASH_NICENESS), GeventLane)
         service.database.read(lambda connection: connection.rows("SELECT 1"))
         listener = listen(settings.host, settings.port)
     except OSError as error:

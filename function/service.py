@@ -35,7 +35,11 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], lane: Callable[[int], Lane] = ThreadLane
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        hash_lane: Callable[[int], Lane] = ThreadLane,
+        store_lane: Callable[[int], Lane] = ThreadLane,
     ) -> None:
         self.settings = settings
         self.instance = secrets.token_hex(4)
@@ -43,8 +47,8 @@ class Service:
         self.metrics = Metrics()
         self.passwords = Passwords(settings.hash_cost, settings.pepper)
         threads = settings.hash_threads or quota.detect()
-        self._hash_lane = lane(threads)
-        self._store_lane = lane(1)
+        self._hash_lane = hash_lane(threads)
+        self._store_lane = store_lane(1)
         self.hashing = HashLane(self._hash_lane, Admission(threads, settings.hash_cost, settings.login_queue))
         self.location = locate(settings.database_url, environ)
         self.about = {

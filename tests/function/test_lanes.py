@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -107,6 +108,16 @@ def test_s1_the_hub_goes_on_while_a_lane_works() -> None:
         ticks += 1
     # A hub that waits for the work would tick once or twice.
     assert ticks > 20
+
+
+def test_s5_a_lane_may_be_nicer_than_the_hub() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    hub = priority()
+    assert GeventLane(1, niceness=3).run(priority) == hub + 3
+    assert GeventLane(1).run(priority) == hub
+    assert priority() == hub
 
 
 def test_s1_work_runs_on_other_threads_than_the_hubs() -> None:
