@@ -1,5 +1,7 @@
 """The command line's way to a running emulator: its API, by the kubeconfig in the state folder."""
 
+import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ import requests
 import yaml
 
 from emulator.api.kinds import Kind
+from emulator.api.media_types import JSON, MERGE_PATCH
+from emulator.api.patch import merge_patch_between
 from emulator.core.three_way import applied
 from emulator.errors import EmulatorError, MachineError, NotFound, UserError
 
@@ -51,11 +55,23 @@ class Client:
         except NotFound:
             response = self._call("POST", self._path(kind, meta["namespace"]), applied(document, None))
             return "created", response.json(), _warnings(response)
+        # Only what changes is sent, as kubectl does it: what the controller writes in the meantime is no conflict.
         path = self._path(kind, meta["namespace"], meta["name"])
-        response = self._call("PUT", path, applied(document, stored))
+        response = self._call("PATCH", path, merge_patch_between(stored, applied(document, stored)))
         now: Object = response.json()
         same = now["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
         return "unchanged" if same else "configured", now, _warnings(response)
+
+    def watch(self, kind: Kind, namespace: str, name: str, seconds: float) -> Iterator[Object]:
+        """One object as it is, then each time that it changes, for so many seconds or until it is deleted."""
+        query = f"?watch=true&fieldSelector=metadata.name%3D{name}&timeoutSeconds={max(1, math.ceil(seconds))}"
+        path = self._path(kind, namespace) + query
+        with self._call("GET", path, stream=True, timeout=(TIMEOUT, seconds + TIMEOUT)) as response:
+            for line in response.iter_lines():
+                event = json.loads(line)
+                if event["type"] not in {"ADDED", "MODIFIED"}:
+                    return
+                yield event["object"]
 
     def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """Raises NotFound."""
@@ -89,7 +105,11 @@ class Client:
         timeout: float | tuple[float, float | None] = TIMEOUT,
     ) -> requests.Response:
         try:
-            response = self._session.request(verb, self._server + path, json=document, stream=stream, timeout=timeout)
+            media_type = {"Content-Type": MERGE_PATCH if verb == "PATCH" else JSON} if document is not None else {}
+            body = None if document is None else json.dumps(document).encode()
+            response = self._session.request(
+                verb, self._server + path, data=body, headers=media_type, stream=stream, timeout=timeout
+            )
         except requests.ConnectionError as error:
             raise self._nobody() from error
         if response.ok:

@@ -64,6 +64,9 @@ class Controller:
         """An object was stored or deleted."""
         if change.kind is kinds.REVISION:
             self._follow(change)
+        elif change.kind is kinds.POD and "deletionTimestamp" in change.object["metadata"]:
+            for revision in self._all():
+                revision.replicas.evict(change.object["metadata"]["name"], self._clock.now())
         self._services.changed(change)
         self._wake()
 
@@ -117,6 +120,8 @@ class Controller:
         key = RevisionKey(meta["namespace"], meta["name"])
         if change.verb == "ADDED":
             self._revisions[key] = self._bring_up(key, change.object)
+        elif change.verb == "MODIFIED":
+            self._revisions[key].describe_anew(change.object, self._clock.now())
         elif change.verb == "DELETED":
             gone = self._revisions.pop(key)
             gone.retire()

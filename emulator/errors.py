@@ -3,21 +3,33 @@
 EmulatorError        a sentence that says what to do, and the HTTP status the API answers with
   UserError          the input is wrong: a manifest, an option, a missing file            400, exit 1
     InvalidObject    admission refused it; the text is Knative's own                      400
+    Unprocessable    the API server's own rules refuse it: a name, say, or a patch        422
     NotFound         no such object                                                       404
+    WrongMethod      this resource does not know this verb                                405
+    UnknownFormat    a body of a type that is not read                                    415
+    Expired          the changes since that version are not known any more                410
     AlreadyExists    an object of that name exists                                        409
     Conflict         the object changed since it was read                                 409
   LaunchError        an instance can't be started: no command for an image, say           500
   MachineError       this machine won't: a taken port, a folder that can't be written     500
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class EmulatorError(Exception):
-    """Base of the tree. `str(error)` is one sentence for a person; `reason` is Kubernetes' word for it."""
+    """Base of the tree. `str(error)` is one sentence for a person; `reason` is Kubernetes' word for it.
+
+    `details` name the object for a program, as in a Kubernetes Status: name, group, kind (the plural).
+    """
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "InternalError"
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
 
 
 class UserError(EmulatorError):
@@ -29,6 +41,34 @@ class UserError(EmulatorError):
 
 class InvalidObject(UserError):
     """Admission refused an object; the message is the webhook's."""
+
+
+class Unprocessable(UserError):
+    """The request was understood, and breaks a rule that holds for objects of all kinds."""
+
+    status = 422
+    reason = "Invalid"
+
+
+class WrongMethod(UserError):
+    """The resource is there, but not this verb."""
+
+    status = 405
+    reason = "MethodNotAllowed"
+
+
+class UnknownFormat(UserError):
+    """The Content-Type of a body is none that is read here."""
+
+    status = 415
+    reason = "UnsupportedMediaType"
+
+
+class Expired(UserError):
+    """A watch asks for changes that are not kept any more: its client lists anew."""
+
+    status = 410
+    reason = "Expired"
 
 
 class NotFound(UserError):

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 
 from emulator.core.environment import UnresolvedReference
 from emulator.core.instance import ALIVE, Instance, Phase, Signal, surplus
+from emulator.core.naming import SUFFIX_LETTERS
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Endpoint, Plane
 from emulator.runtimes.base import Launch, Node, Report
 
-#: Letters of a generated suffix: Kubernetes leaves out vowels and look-alikes.
-SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 #: Seconds between two looks at a draining instance that still has requests in hand.
 DRAIN_POLL = 0.25
 #: Instances alive at a time on this machine: what a kubelet allows a node by default (maxPods).
@@ -87,6 +86,11 @@ class Replicas:
             instance.exit_code, instance.reason = None, ""
         elif report.signal is Signal.EXITED:
             instance.exit_code, instance.reason = report.exit_code, report.reason
+
+    def evict(self, name: str, now: float) -> None:
+        """Let one instance go, as its pod was deleted: it drains, and another takes its place if it is still wanted."""
+        if name in self._instances:
+            self._instances[name].signal(Signal.DRAIN, now)
 
     def act(self, now: float) -> float:
         """Start, restart, drain and stop what is due; returns when to look again (infinity: when something happens)."""

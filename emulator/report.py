@@ -28,7 +28,7 @@ def print_objects(kind: Kind, objects: Sequence[Object], output: str, *, single:
             _say(f"{kind.resource}/{document['metadata']['name']}")
     elif output == "table":
         if objects:
-            _print_table(rows(kind, objects, namespaces=namespaces))
+            _print_table(rows(kind, objects, time.time(), namespaces=namespaces))
         else:
             _say("No resources found.", file=sys.stderr)
     else:
@@ -55,10 +55,12 @@ def wait_ready(client: Client, services: Iterable[tuple[str, str]], timeout: flo
     code = 0
     for namespace, name in services:
         service = client.get(kinds.SERVICE, namespace, name)
-        while (verdict := ready(service)) is None and time.monotonic() < deadline:
-            time.sleep(POLL)
-            service = client.get(kinds.SERVICE, namespace, name)
-        if verdict:
+        if ready(service) is None and (rest := deadline - time.monotonic()) > 0:
+            for seen in client.watch(kinds.SERVICE, namespace, name, rest):
+                service = seen
+                if ready(service) is not None or time.monotonic() >= deadline:
+                    break
+        if ready(service):
             _say(f"{name} is ready at {service['status']['url']}")
         else:
             code = 1

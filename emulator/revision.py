@@ -75,6 +75,11 @@ class RevisionController:
             autoscaler=Autoscaler.of(self.scaler.outcome, self.replicas.key.name),
         )
 
+    def describe_anew(self, document: dict[str, Any], now: float) -> None:
+        """Take in what was changed of the Revision's metadata: its scaling annotations take effect at once."""
+        self.document = document
+        self.scaler.set_annotations(document["metadata"].get("annotations", {}), now)
+
     def retire(self) -> None:
         """The revision was deleted: requests in hand end, no other comes in, then all instances go."""
         self._stopping = True
@@ -85,14 +90,14 @@ class RevisionController:
         replicas = self.replicas
         if self._stopping:
             replicas.wanted = 0
-            return replicas.act(now)
+            due = replicas.act(now)
+            self._look(*(i.state for i in replicas))
+            return due
         due = self.scaler.step(replicas.ready, now)
         replicas.wanted = self.scaler.wanted
         due = min(due, replicas.act(now))
         outcome = self.scaler.outcome
-        seen = (outcome.conditions, outcome.desired_scale, *(i.state for i in replicas))
-        self.changed = self.changed or seen != self._seen
-        self._seen = seen
+        self._look(outcome.conditions, outcome.desired_scale, *(i.state for i in replicas))
         backend = replace(
             self._backend,
             endpoints=replicas.endpoints(),
@@ -103,6 +108,10 @@ class RevisionController:
             self._backend = backend
             self._plane.set_backend(replicas.key, backend)
         return due
+
+    def _look(self, *seen: object) -> None:
+        self.changed = self.changed or seen != self._seen
+        self._seen = seen
 
 
 def _failure(failed: Instance | None) -> Failure | None:

@@ -46,15 +46,16 @@ class RevisionScaler:
     def __init__(
         self, annotations: Mapping[str, str], container_concurrency: int, config: ScalingConfig, now: float
     ) -> None:
-        self._resolve: Callable[[bool], ScalingSpec] = lambda reachable: resolve(
+        self._resolve: Callable[[Mapping[str, str], bool], ScalingSpec] = lambda annotations, reachable: resolve(
             annotations,
             config.autoscaler,
             config.deployment,
             container_concurrency=container_concurrency,
             reachable=reachable,
         )
+        self._annotations = annotations
         self._reachable = True
-        self.spec = self._resolve(self._reachable)
+        self.spec = self._resolve(annotations, self._reachable)
         self._metrics = RevisionMetrics(self.spec.metric)
         self._decision = first_decision(self.spec.decider, 0, now)
         self.outcome: Outcome = first_outcome(now)
@@ -86,8 +87,14 @@ class RevisionScaler:
         """Whether any route leads to the revision: one that none leads to may go to zero at once."""
         if reachable != self._reachable:
             self._reachable = reachable
-            self.spec = self._resolve(reachable)
-            self._reconcile_at = now
+            self._resolve_anew(now)
+
+    def set_annotations(self, annotations: Mapping[str, str], now: float) -> None:
+        """The Revision's annotations have changed: what they say holds from the next decision on."""
+        before, self._annotations = self.spec, annotations
+        self._resolve_anew(now)
+        if self.spec.metric != before.metric:
+            self._metrics.resize(self.spec.metric, now)
 
     def step(self, ready: int, now: float) -> float:
         """Decide and reconcile as far as that is due with `ready` ready instances; returns when it is due next."""
@@ -96,6 +103,12 @@ class RevisionScaler:
         while ready != self._ready or now >= self._reconcile_at:
             self._reconcile(ready, now)
         return min(self._next_tick, self._reconcile_at)
+
+    def _resolve_anew(self, now: float) -> None:
+        spec = self._resolve(self._annotations, self._reachable)
+        if spec != self.spec:
+            self.spec = spec
+            self._reconcile_at = now
 
     def _decide(self, ready: int, now: float) -> None:
         before = self._decision

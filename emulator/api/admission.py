@@ -1,18 +1,38 @@
 """The one way in for objects: what a webhook would refuse is refused, what it would add is added, then stored."""
 
-import base64
+import random
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
-from emulator.api.kinds import SECRET, SERVING, Kind
+from emulator.api.core_types import checked, namespace, unreadable
+from emulator.api.kinds import NAMESPACE, REVISION, SERVICE, SERVING, Kind
 from emulator.api.store import Object, Store
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
+from emulator.core.annotations import SERVING_GROUP
 from emulator.core.decider import not_implemented
+from emulator.core.naming import SUFFIX_LETTERS
 from emulator.core.three_way import applied
 from emulator.errors import InvalidObject
 
 #: Who writes, as Knative's creator and lastModifier annotations say: the one user of a kubeconfig made here.
 USER = "kubernetes-admin"
+#: Namespaces that are there from the start; others come to be with what is first written to them.
+NAMESPACES = ("default", "knative-serving", "kube-system")
+#: Letters that a generateName is followed by, as many as Kubernetes takes.
+GENERATED = 5
+
+Stored = tuple[Object, tuple[str, ...]]
+
+
+class Manner(NamedTuple):
+    """How to write: whether to store, and what becomes of unknown fields (Kubernetes' fieldValidation)."""
+
+    dry_run: bool = False
+    validation: str = "Warn"
+
+
+#: To store it, and to warn of unknown fields, as the API server does with a request that says nothing else.
+STORED = Manner()
 
 
 class Admission:
@@ -22,45 +42,73 @@ class Admission:
         """Raises ConfigError for a ConfigMap that can't be used."""
         self._store = store
         self._config = AdmissionConfig.load(config_maps)
+        self._rng = random.Random()  # noqa: S311 - names of objects
+        for name in NAMESPACES:
+            store.create(NAMESPACE, namespace(name))
 
-    def create(self, kind: Kind, document: Object) -> tuple[Object, tuple[str, ...]]:
-        """Store a new object; returns it and the warnings. Raises InvalidObject and AlreadyExists."""
-        admitted, warnings = self._admitted(kind, document, None)
-        return self._store.create(kind, admitted), warnings
+    def create(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
+        """Store a new object; returns it and the warnings. Raises InvalidObject, Unprocessable and AlreadyExists."""
+        admitted, warnings = self._admitted(kind, document, None, manner)
+        meta = admitted["metadata"]
+        if not meta.get("name"):
+            meta["name"] = meta["generateName"] + "".join(self._rng.choices(SUFFIX_LETTERS, k=GENERATED))
+        home = meta.get("namespace", "")
+        if home and not manner.dry_run and self._store.find(NAMESPACE, "", home) is None:
+            self._store.create(NAMESPACE, namespace(home))
+        return self._store.create(kind, admitted, dry_run=manner.dry_run), warnings
 
-    def replace(self, kind: Kind, document: Object) -> tuple[Object, tuple[str, ...]]:
-        """Replace a stored object; returns it and the warnings. Raises InvalidObject, NotFound and Conflict."""
+    def replace(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
+        """Replace a stored object; returns it and the warnings.
+
+        Raises InvalidObject, Unprocessable, NotFound and Conflict.
+        """
         meta = document["metadata"]
-        stored = self._store.get(kind, meta["namespace"], meta["name"])
-        admitted, warnings = self._admitted(kind, document, stored)
-        return self._store.update(kind, admitted), warnings
+        stored = self._store.get(kind, meta.get("namespace", ""), meta["name"])
+        if kind.group == SERVING and kind is not SERVICE:
+            document = _as_owned(document, stored)
+        admitted, warnings = self._admitted(kind, document, stored, manner)
+        return self._store.update(kind, admitted, dry_run=manner.dry_run), warnings
 
-    def apply(self, kind: Kind, document: Object) -> tuple[Object, tuple[str, ...]]:
-        """Create, or merge with what is stored (see core.three_way). Raises InvalidObject."""
+    def apply(self, kind: Kind, document: Object) -> Stored:
+        """Create, or merge with what is stored (see core.three_way). Raises InvalidObject and Unprocessable."""
         meta = document["metadata"]
         stored = self._store.find(kind, meta["namespace"], meta["name"])
         merged = applied(document, stored)
         return self.create(kind, merged) if stored is None else self.replace(kind, merged)
 
-    def _admitted(self, kind: Kind, document: Object, stored: Object | None) -> tuple[Object, tuple[str, ...]]:
-        if kind is SECRET:
-            return _encoded(document), ()
+    def _admitted(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Stored:
         if kind.group != SERVING:
-            return document, ()
+            kept, dropped = checked(kind, document)
+            return kept, _unknown(kind, dropped, manner)
         kept, dropped = prune(kind.name, document)
+        unknown = _unknown(kind, dropped, manner)
         try:
-            admitted = admit(kind.name, kept, stored, user=USER, config=self._config)
+            admitted = admit(kind.name, kept, stored, user=USER, config=self._config, dry_run=manner.dry_run)
         except AdmissionError as error:
             raise InvalidObject(str(error)) from error
-        annotations = (admitted.object["spec"]["template"].get("metadata") or {}).get("annotations") or {}
-        if refused := not_implemented(annotations):
-            raise InvalidObject("spec.template.metadata.annotations: " + "; ".join(refused.values()))
-        return admitted.object, (*(f'unknown field "{path}"' for path in dropped), *admitted.warnings)
+        admitted.object.pop("status", None)
+        template, where = admitted.object["spec"].get("template"), "spec.template."
+        if kind is REVISION:
+            template, where = admitted.object, ""
+        if refused := not_implemented(((template or {}).get("metadata") or {}).get("annotations") or {}):
+            raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
+        return admitted.object, (*unknown, *admitted.warnings)
 
 
-def _encoded(secret: Object) -> Object:
-    """A Secret as it is stored: `stringData` goes, base64-encoded, over `data`."""
-    kept: dict[str, Any] = {key: value for key, value in secret.items() if key != "stringData"}
-    texts = secret.get("stringData") or {}
-    data = (kept.get("data") or {}) | {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
-    return {"type": "Opaque"} | kept | {"data": data}
+def _unknown(kind: Kind, fields: list[str], manner: Manner) -> tuple[str, ...]:
+    words = tuple(f'unknown field "{field}"' for field in fields)
+    if words and manner.validation == "Strict":
+        raise unreadable(kind, "strict decoding error: " + ", ".join(words))
+    return () if manner.validation == "Ignore" else words
+
+
+def _as_owned(document: Object, stored: Object) -> Object:
+    """What a user makes of an object that the controller keeps: its owners and Knative's labels on it stay."""
+    meta, kept = document["metadata"], stored["metadata"]
+    labels = meta.get("labels") or {}
+    if not isinstance(labels, dict):
+        return document
+    own = f"{SERVING_GROUP}/"
+    labels = {key: value for key, value in labels.items() if not str(key).startswith(own)}
+    labels |= {key: value for key, value in kept.get("labels", {}).items() if key.startswith(own)}
+    return document | {"metadata": meta | {"labels": labels, "ownerReferences": kept.get("ownerReferences", [])}}

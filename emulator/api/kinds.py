@@ -1,13 +1,24 @@
 """The resources that the API serves, as rows: what Kubernetes' discovery calls APIResource."""
 
 from dataclasses import dataclass
+from typing import Any
 
 SERVING = "serving.knative.dev"
+
+#: The verbs of Kubernetes' discovery.
+READ = ("get", "list", "watch")
+CHANGE = ("patch", "update")
+REMOVE = ("delete", "deletecollection")
+EVERY = ("create", *REMOVE, *READ, *CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One served kind. `status` says whether it has a status sub-resource, which only the controller writes."""
+    """One served kind.
+
+    `status` says whether it has a status sub-resource, which only the controller writes; `verbs` are what a user may
+    do, `fields` what a field selector may ask for beside name and namespace.
+    """
 
     group: str
     version: str
@@ -15,6 +26,10 @@ class Kind:
     plural: str
     short: tuple[str, ...] = ()
     status: bool = False
+    verbs: tuple[str, ...] = EVERY
+    namespaced: bool = True
+    categories: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def api_version(self) -> str:
@@ -25,20 +40,41 @@ class Kind:
         """As errors name it: `services.serving.knative.dev`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+    def details(self, name: str) -> dict[str, Any]:
+        """An object as the `details` of a Status name it."""
+        return {"name": name} | ({"group": self.group} if self.group else {}) | {"kind": self.plural}
 
-SERVICE = Kind(SERVING, "v1", "Service", "services", ("ksvc", "kservice"), status=True)
-CONFIGURATION = Kind(SERVING, "v1", "Configuration", "configurations", ("cfg", "config"), status=True)
-REVISION = Kind(SERVING, "v1", "Revision", "revisions", ("rev",), status=True)
-ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), status=True)
-SECRET = Kind("", "v1", "Secret", "secrets")
+
+_KNATIVE = ("all", "knative", "serving")
+#: The controller makes them; their spec is their owner's, but their metadata may be changed, and they may be deleted.
+_OWNED = (*REMOVE, *READ, *CHANGE)
+
+SERVICE = Kind(SERVING, "v1", "Service", "services", ("kservice", "ksvc"), status=True, categories=_KNATIVE)
+CONFIGURATION = Kind(
+    SERVING, "v1", "Configuration", "configurations", ("config", "cfg"), True, _OWNED, categories=_KNATIVE
+)
+REVISION = Kind(SERVING, "v1", "Revision", "revisions", ("rev",), True, _OWNED, categories=_KNATIVE)
+ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), True, _OWNED, categories=_KNATIVE)
+SECRET = Kind("", "v1", "Secret", "secrets", fields=("type",))
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", ("cm",))
-POD = Kind("", "v1", "Pod", "pods", ("po",), status=True)
-EVENT = Kind("", "v1", "Event", "events", ("ev",))
+POD = Kind(*("", "v1", "Pod", "pods", ("po",)), True, (*REMOVE, *READ), categories=("all",), fields=("status.phase",))
+EVENT = Kind(
+    *("", "v1", "Event", "events", ("ev",)),
+    verbs=READ,
+    fields=(
+        "reason",
+        "type",
+        *(f"involvedObject.{key}" for key in ("apiVersion", "fieldPath", "kind", "name", "namespace", "uid")),
+    ),
+)
+NAMESPACE = Kind(
+    *("", "v1", "Namespace", "namespaces", ("ns",)),
+    verbs=("create", *READ, *CHANGE),
+    namespaced=False,
+    fields=("status.phase",),
+)
 
-KINDS = (SERVICE, CONFIGURATION, REVISION, ROUTE, SECRET, CONFIG_MAP, POD, EVENT)
-
-#: What a user may create, change and delete; the rest is the controller's.
-WRITABLE = frozenset({SERVICE, SECRET, CONFIG_MAP})
+KINDS = (SERVICE, CONFIGURATION, REVISION, ROUTE, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE)
 
 _BY_NAME = {alias.lower(): kind for kind in KINDS for alias in (kind.name, kind.plural, *kind.short, kind.resource)}
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

@@ -7,7 +7,7 @@ Stored objects are never changed in place: what `get` returns may be kept, and m
 
 import copy
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from emulator.api.kinds import Kind
@@ -19,12 +19,30 @@ Object = dict[str, Any]
 
 
 class Change(NamedTuple):
-    """One stored change; `verb` is the watch's word: ADDED, MODIFIED or DELETED."""
+    """One stored change, from `before` (if there was one) to `object`.
+
+    `verb` is the watch's word: ADDED, MODIFIED or DELETED; a deleted object is told as it was last.
+    """
 
     verb: str
     kind: Kind
     object: Object
+    before: Object | None = None
 
+
+#: Metadata that is the server's: what a document says of it is not taken.
+SERVER_SET = (
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "resourceVersion",
+    "deletionTimestamp",
+    "managedFields",
+    "selfLink",
+)
+
+#: Why an update of an old version is refused.
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 Listener = Callable[[Change], None]
 
@@ -33,7 +51,7 @@ class Store:
     """All objects of one emulator."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._version = 0
         self._objects: dict[Kind, dict[tuple[str, str], Object]] = {}
         self._listeners: list[Listener] = []
@@ -54,7 +72,7 @@ class Store:
         """Raises NotFound."""
         found = self.find(kind, namespace, name)
         if found is None:
-            raise NotFound(f'{kind.resource} "{name}" not found')
+            raise NotFound(f'{kind.resource} "{name}" not found', kind.details(name))
         return found
 
     def all(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
@@ -62,34 +80,36 @@ class Store:
         objects = self._objects.get(kind, {})
         return (objects[key] for key in sorted(objects) if namespace in (None, key[0]))
 
-    def create(self, kind: Kind, document: Object) -> Object:
-        """Store a new object under a new uid, at generation 1. Raises AlreadyExists."""
+    def create(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
+        """Store a new object under a new uid, at generation 1; a dry run only returns it. Raises AlreadyExists."""
         meta = document["metadata"]
-        if self.find(kind, meta["namespace"], meta["name"]) is not None:
-            raise AlreadyExists(f'{kind.resource} "{meta["name"]}" already exists')
+        name = meta["name"]
+        if self.find(kind, meta.get("namespace", ""), name) is not None:
+            raise AlreadyExists(f'{kind.resource} "{name}" already exists', kind.details(name))
         stored = copy.deepcopy(document)
-        stored["metadata"] |= {
+        stored["metadata"] = _without_server_set(stored["metadata"]) | {
             "uid": str(uuid.uuid4()),
-            "creationTimestamp": timestamp(self._clock.now()),
+            "creationTimestamp": timestamp(self.clock.now()),
             "generation": 1,
         }
-        return self._put("ADDED", kind, stored)
+        return stored if dry_run else self._put("ADDED", kind, stored)
 
-    def update(self, kind: Kind, document: Object) -> Object:
+    def update(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
         """Replace spec, data and metadata; the stored status stays where the kind keeps it apart.
 
-        Raises NotFound, and Conflict where the document carries a resourceVersion that is no longer the stored one.
+        A dry run only returns what would be stored. Raises NotFound, and Conflict where the document carries a
+        resourceVersion or a uid that is not the stored one.
         """
         meta = document["metadata"]
-        stored = self.get(kind, meta["namespace"], meta["name"])
-        if meta.get("resourceVersion", stored["metadata"]["resourceVersion"]) != stored["metadata"]["resourceVersion"]:
-            raise Conflict(
-                f'Operation cannot be fulfilled on {kind.resource} "{meta["name"]}": the object has been modified; '
-                "please apply your changes to the latest version and try again"
-            )
+        stored = self.get(kind, meta.get("namespace", ""), meta["name"])
+        current = stored["metadata"]
+        if meta.get("uid", current["uid"]) != current["uid"]:
+            raise _conflict(kind, current, _other_uid(meta["uid"], current))
+        if meta.get("resourceVersion", current["resourceVersion"]) != current["resourceVersion"]:
+            raise _conflict(kind, current, MODIFIED)
         replaced = copy.deepcopy(document)
-        for field in ("uid", "creationTimestamp", "generation", "resourceVersion"):
-            replaced["metadata"][field] = stored["metadata"][field]
+        kept = {field: current[field] for field in SERVER_SET if field in current}
+        replaced["metadata"] = _without_server_set(replaced["metadata"]) | kept
         if kind.status:
             replaced.pop("status", None)
             if "status" in stored:
@@ -98,7 +118,7 @@ class Store:
             return stored
         if replaced.get("spec") != stored.get("spec"):
             replaced["metadata"]["generation"] += 1
-        return self._put("MODIFIED", kind, replaced)
+        return replaced if dry_run else self._put("MODIFIED", kind, replaced)
 
     def update_status(self, kind: Kind, stored: Object, status: Object) -> Object:
         """Write the status of an object that is stored; an equal status is no change."""
@@ -111,11 +131,18 @@ class Store:
             current | {"metadata": dict(current["metadata"]), "status": copy.deepcopy(status)},
         )
 
+    def terminate(self, kind: Kind, stored: Object) -> Object:
+        """Mark an object as on its way out, as Kubernetes does with pods: it goes when what it stands for has ended."""
+        if "deletionTimestamp" in stored["metadata"]:
+            return stored
+        gone = {"deletionTimestamp": timestamp(self.clock.now())}
+        return self._put("MODIFIED", kind, stored | {"metadata": stored["metadata"] | gone})
+
     def delete(self, kind: Kind, namespace: str, name: str) -> Object:
         """Remove an object and, by owner reference, all that it owns. Raises NotFound."""
         gone = self.get(kind, namespace, name)
         del self._objects[kind][namespace, name]
-        self._notify("DELETED", kind, self._next_version(gone))
+        self._notify(Change("DELETED", kind, self._next_version(gone), gone))
         for child_kind, child in self._owned_by(gone["metadata"]["uid"]):
             meta = child["metadata"]
             if self.find(child_kind, meta["namespace"], meta["name"]) is not None:
@@ -133,14 +160,41 @@ class Store:
     def _put(self, verb: str, kind: Kind, document: Object) -> Object:
         stored = self._next_version(document)
         meta = stored["metadata"]
-        self._objects.setdefault(kind, {})[meta["namespace"], meta["name"]] = stored
-        self._notify(verb, kind, stored)
+        objects = self._objects.setdefault(kind, {})
+        key = meta.get("namespace", ""), meta["name"]
+        before = objects.get(key)
+        objects[key] = stored
+        self._notify(Change(verb, kind, stored, before))
         return stored
 
     def _next_version(self, document: Object) -> Object:
         self._version += 1
         return document | {"metadata": document["metadata"] | {"resourceVersion": str(self._version)}}
 
-    def _notify(self, verb: str, kind: Kind, document: Object) -> None:
+    def _notify(self, change: Change) -> None:
         for listener in self._listeners:
-            listener(Change(verb, kind, document))
+            listener(change)
+
+
+def check_preconditions(kind: Kind, stored: Object, wanted: Mapping[str, Any]) -> None:
+    """What a DELETE may demand of the object that it finds: a uid, a resourceVersion. Raises Conflict."""
+    meta = stored["metadata"]
+    if wanted.get("uid") not in (None, meta["uid"]):
+        raise _conflict(kind, meta, _other_uid(wanted["uid"], meta))
+    if wanted.get("resourceVersion") not in (None, meta["resourceVersion"]):
+        found = meta["resourceVersion"]
+        words = f"ResourceVersion in precondition: {wanted['resourceVersion']}, ResourceVersion in object meta: {found}"
+        raise _conflict(kind, meta, f"Precondition failed: {words}")
+
+
+def _conflict(kind: Kind, meta: Object, why: str) -> Conflict:
+    name = meta["name"]
+    return Conflict(f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}', kind.details(name))
+
+
+def _other_uid(wanted: str, meta: Object) -> str:
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {meta['uid']}"
+
+
+def _without_server_set(meta: Object) -> Object:
+    return {key: value for key, value in meta.items() if key not in SERVER_SET}

@@ -1,17 +1,28 @@
-"""The columns that a person sees, per kind: Kubernetes' additional printer columns, as rows."""
+"""The columns that a person sees, per kind: Kubernetes' additional printer columns, as rows.
+
+kubectl asks the server for its tables (`as=Table`); our own command line makes them from the same rows.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from emulator.api import kinds
 from emulator.api.kinds import Kind
 
 Object = Mapping[str, Any]
-Column = tuple[str, Callable[[Object], Any]]
 
 
-def _status(*path: str) -> Callable[[Object], Any]:
-    def read(document: Object) -> Any:
+class Column(NamedTuple):
+    """One column: its heading, what is in it (of an object, at a Unix time), and its OpenAPI type."""
+
+    name: str
+    read: Callable[[Object, float], Any]
+    type: str = "string"
+
+
+def _status(*path: str) -> Callable[[Object, float], Any]:
+    def read(document: Object, _now: float) -> Any:
         value: Any = document.get("status", {})
         for key in path:
             value = value.get(key, {}) if isinstance(value, Mapping) else {}
@@ -20,63 +31,150 @@ def _status(*path: str) -> Callable[[Object], Any]:
     return read
 
 
-def _label(key: str) -> Callable[[Object], Any]:
-    return lambda document: document["metadata"].get("labels", {}).get(key)
+def _label(key: str) -> Callable[[Object, float], Any]:
+    return lambda document, _now: document["metadata"].get("labels", {}).get(key)
 
 
-def _ready(field: str) -> Callable[[Object], Any]:
-    def read(document: Object) -> Any:
+def _ready(field: str) -> Callable[[Object, float], Any]:
+    def read(document: Object, _now: float) -> Any:
         conditions = document.get("status", {}).get("conditions", ())
         return next((c.get(field) for c in conditions if c["type"] == "Ready"), None)
 
     return read
 
 
-def _keys(document: Object) -> int:
-    return len(document.get("data") or {})
+def _keys(document: Object, _now: float) -> int:
+    return len(document.get("data") or {}) + len(document.get("binaryData") or {})
 
 
-def _pod_ready(document: Object) -> str:
+def _pod_ready(document: Object, _now: float) -> str:
     statuses = document["status"]["containerStatuses"]
     return f"{sum(s['ready'] for s in statuses)}/{len(statuses)}"
 
 
-_READY: tuple[Column, ...] = (("Ready", _ready("status")), ("Reason", _ready("reason")))
-_LATEST: tuple[Column, ...] = (
-    ("LatestCreated", _status("latestCreatedRevisionName")),
-    ("LatestReady", _status("latestReadyRevisionName")),
-)
+def _pod_phase(document: Object, _now: float) -> str:
+    """As kubectl's own printer says it: what a container waits for says more than the phase."""
+    if "deletionTimestamp" in document["metadata"]:
+        return "Terminating"
+    states = (status["state"] for status in document["status"]["containerStatuses"])
+    waiting = next((state["waiting"]["reason"] for state in states if "waiting" in state), None)
+    return str(waiting or document["status"]["phase"])
 
-#: Columns after NAME.
+
+def _restarts(document: Object, _now: float) -> int:
+    return sum(status["restartCount"] for status in document["status"]["containerStatuses"])
+
+
+def _age(document: Object, now: float) -> str:
+    created = datetime.fromisoformat(document["metadata"]["creationTimestamp"]).timestamp()
+    return human_duration(max(0.0, now - created))
+
+
+def _field(*path: str) -> Callable[[Object, float], Any]:
+    def read(document: Object, _now: float) -> Any:
+        value: Any = document
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    return read
+
+
+_READY = (Column("Ready", _ready("status")), Column("Reason", _ready("reason")))
+_LATEST = (
+    Column("LatestCreated", _status("latestCreatedRevisionName")),
+    Column("LatestReady", _status("latestReadyRevisionName")),
+)
+_AGE = Column("Age", _age)
+
+#: Columns after NAME. Knative's kinds have no AGE.
 COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
-    kinds.SERVICE: (("URL", _status("url")), *_LATEST, *_READY),
+    kinds.SERVICE: (Column("URL", _status("url")), *_LATEST, *_READY),
     kinds.CONFIGURATION: (*_LATEST, *_READY),
     kinds.REVISION: (
-        ("Config Name", _label("serving.knative.dev/configuration")),
-        ("Generation", _label("serving.knative.dev/configurationGeneration")),
+        Column("Config Name", _label("serving.knative.dev/configuration")),
+        Column("Generation", _label("serving.knative.dev/configurationGeneration")),
         *_READY,
-        ("Actual Replicas", _status("actualReplicas")),
-        ("Desired Replicas", _status("desiredReplicas")),
+        Column("Actual Replicas", _status("actualReplicas"), "integer"),
+        Column("Desired Replicas", _status("desiredReplicas"), "integer"),
     ),
-    kinds.ROUTE: (("URL", _status("url")), *_READY),
+    kinds.ROUTE: (Column("URL", _status("url")), *_READY),
     kinds.POD: (
-        ("Ready", _pod_ready),
-        ("Status", _status("phase")),
-        ("Restarts", lambda pod: sum(s["restartCount"] for s in pod["status"]["containerStatuses"])),
+        Column("Ready", _pod_ready),
+        Column("Status", _pod_phase),
+        Column("Restarts", _restarts, "integer"),
+        _AGE,
     ),
-    kinds.SECRET: (("Type", lambda secret: secret.get("type", "Opaque")), ("Data", _keys)),
-    kinds.CONFIG_MAP: (("Data", _keys),),
+    kinds.SECRET: (Column("Type", _field("type")), Column("Data", _keys, "integer"), _AGE),
+    kinds.CONFIG_MAP: (Column("Data", _keys, "integer"), _AGE),
+    kinds.NAMESPACE: (Column("Status", _status("phase")), _AGE),
+    kinds.EVENT: (
+        Column("Last Seen", _age),
+        Column("Type", _field("type")),
+        Column("Reason", _field("reason")),
+        Column("Object", _field("involvedObject", "name")),
+        Column("Message", _field("message")),
+    ),
 }
 
 
-def rows(kind: Kind, objects: Iterable[Object], *, namespaces: bool = False) -> list[list[str]]:
+def rows(kind: Kind, objects: Iterable[Object], now: float, *, namespaces: bool = False) -> list[list[str]]:
     """A heading and one row an object; what is missing is blank, as for custom resources."""
-    columns = COLUMNS[kind]
-    heading = [*(["NAMESPACE"] if namespaces else []), "NAME", *(name.upper() for name, _ in columns)]
+    heading = [*(["NAMESPACE"] if namespaces else []), "NAME", *(column.name.upper() for column in COLUMNS[kind])]
     table = [heading]
     for document in objects:
         meta = document["metadata"]
-        values = (read(document) for _, read in columns)
-        cells = ["" if value is None else str(value) for value in values]
-        table.append([*([meta["namespace"]] if namespaces else []), meta["name"], *cells])
+        cells = ["" if cell is None else str(cell) for cell in _cells(kind, document, now)]
+        table.append([*([meta.get("namespace", "")] if namespaces else []), *cells])
     return table
+
+
+def table(kind: Kind, objects: Iterable[Object], version: str, now: float, include: str = "Metadata") -> dict[str, Any]:
+    """A meta.k8s.io/v1 Table; `include` says what of each object goes with its row: None, Metadata or Object."""
+    columns = [Column("Name", _field("metadata", "name")), *COLUMNS[kind]]
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": version},
+        "columnDefinitions": [
+            {
+                "name": column.name,
+                "type": column.type,
+                "format": "name" if column.name == "Name" else "",
+                "description": "",
+                "priority": 0,
+            }
+            for column in columns
+        ],
+        "rows": [{"cells": _cells(kind, document, now)} | _included(document, include) for document in objects],
+    }
+
+
+def human_duration(seconds: float) -> str:
+    """An age as kubectl writes it: two units at most, and only where the second still says something."""
+    whole = int(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    for limit, text in (
+        (120, f"{whole}s"),
+        (600, f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"),
+        (3 * 3600, f"{minutes}m"),
+        (8 * 3600, f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"),
+        (48 * 3600, f"{hours}h"),
+        (8 * 86400, f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"),
+    ):
+        if whole < limit:
+            return text
+    return f"{days}d"
+
+
+def _cells(kind: Kind, document: Object, now: float) -> list[Any]:
+    return [document["metadata"]["name"], *(column.read(document, now) for column in COLUMNS[kind])]
+
+
+def _included(document: Object, include: str) -> dict[str, Any]:
+    if include == "None":
+        return {}
+    if include == "Object":
+        return {"object": document}
+    partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": document["metadata"]}
+    return {"object": partial}

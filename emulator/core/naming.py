@@ -34,6 +34,10 @@ CLUSTER_LOCAL: Final = "cluster-local"
 """The value of the visibility label that makes a whole route local."""
 
 
+SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""Letters of a generated suffix: Kubernetes leaves out vowels and look-alikes."""
+
+
 class DomainError(ValueError):
     """A route's host name is not a domain name; the text says why."""
 

@@ -1,0 +1,8 @@
+"""The media types of bodies that the API reads."""
+
+from typing import Final
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
