@@ -19,7 +19,7 @@ from emulator.api.store import Store
 from emulator.controller import Controller
 from emulator.core.settings import ConfigError
 from emulator.dataplane.plane import DataPlane
-from emulator.discovery import variables
+from emulator.service_discovery import variables
 from emulator.errors import MachineError, UserError
 from emulator.kubelet import Kubelet
 from emulator.lock import Lock

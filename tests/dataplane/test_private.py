@@ -8,7 +8,7 @@ import pytest
 
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Target
-from emulator.discovery import variables
+from emulator.service_discovery import variables
 
 LOCAL = "hello.default.svc.cluster.local"
 KEY = RevisionKey("default", "hello-00001")
