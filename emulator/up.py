@@ -27,6 +27,7 @@ from emulator.logs import Logs
 from emulator.manifests import read_manifests
 from emulator.report import POLL, failure, ready
 from emulator.runtimes.process import ProcessRuntime
+from emulator.service_discovery import variables
 from emulator.settings import Settings, read_settings
 
 LOOPBACK = "127.0.0.1"

@@ -1,6 +1,6 @@
 """Requests of instances for hosts that are not services here, passed on to those hosts: a forward proxy's part.
 
-Instances find the private listener in `http_proxy` (see emulator/service_discovery.py), and then send there whatever they ask
+Instances find the private listener in `http_proxy` (see service_discovery.py), and then send there whatever they ask
 over plain HTTP. What is for the rest of the world has to go on to it.
 """
 
