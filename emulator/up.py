@@ -19,7 +19,6 @@ from emulator.api.store import Store
 from emulator.controller import Controller
 from emulator.core.settings import ConfigError
 from emulator.dataplane.plane import DataPlane
-from emulator.service_discovery import variables
 from emulator.errors import MachineError, UserError
 from emulator.kubelet import Kubelet
 from emulator.lock import Lock
