@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
 from emulator.client import Client
@@ -31,7 +32,7 @@ TO_ZERO = 90.0
 
 
 class DeploymentError(RuntimeError):
-    """It could not be brought up; what it printed says why."""
+    """It is not as it should be; a sentence that says what to do, or what it printed."""
 
 
 class Deployment:
@@ -60,8 +61,11 @@ class Deployment:
         self._users("import", "-", text="".join(lines))
 
     def status(self) -> Mapping[str, Any]:
-        """The document of `knative-emulator status`."""
-        return self._client.status()
+        """The document of `knative-emulator status`. Raises DeploymentError where it takes too long."""
+        try:
+            return self._client.status()
+        except requests.Timeout as error:
+            raise DeploymentError("the emulator is too busy to say what runs: try fewer people") from error
 
     def sessions(self) -> Mapping[str, str]:
         """Session id -> name of its owner, as the database has it."""

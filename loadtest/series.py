@@ -9,7 +9,7 @@ from typing import Final
 from loadtest.ledger import Outcome
 
 #: More columns are too thin to hold enough logins for a percentile.
-MAX_COLUMNS: Final = 60
+MAX_COLUMNS: Final = 80
 #: Widths of a column in seconds that a person can count in.
 WIDTHS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
