@@ -124,7 +124,6 @@ class Upload:
     def __init__(self, call: Call, connection: Connection) -> None:
         self.error: ClientGoneError | BadRequestError | None = None
         request = call.request
-        call.client.presence.unwatch()  # the one that receives sees it too
         if request.fields.get(b"expect", b"").lower() == b"100-continue" and not request.http10:
             call.client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._greenlet: Greenlet[..., None] = spawn(self._run, call, connection)

@@ -59,9 +59,8 @@ class Gate:
 
     def clear(self, reason: Callable[[], Exception]) -> None:
         """Send everyone away who waits, with `reason`."""
-        for ticket, waiter in self._waiters.items():
-            if not ticket.running:
-                waiter.set_exception(reason())
+        for waiter in self._waiters.values():
+            waiter.set_exception(reason())
 
 
 class Deadline:

@@ -101,6 +101,7 @@ class World:
     key = KEY
     host = HOST
     hello = staticmethod(hello)
+    source = "127.0.0.1"
 
     def __init__(self, **options: Any) -> None:
         self.woken: list[RevisionKey] = []
@@ -130,7 +131,7 @@ class World:
         self.plane.set_routes({HOST: (Target(KEY, 100),)})
 
     def connect(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.port))
+        sock = socket.create_connection(("127.0.0.1", self.port), source_address=(self.source, 0))
         sock.settimeout(PATIENCE)
         return sock
 

@@ -28,17 +28,18 @@ def test_a_request_and_its_answer(world: Any) -> None:
 @pytest.mark.parametrize("proxied", [True, False])
 def test_fields_at_the_container(world: Any, proxied: bool) -> None:
     world.deploy(world.app(show), proxied=proxied)
+    world.source = "127.0.0.2"
     body = world.ask("GET / HTTP/1.1\nK-Proxy-Request: activator").body.decode()
     seen = dict(line.split(": ", 1) for line in body.splitlines()[1:])
     assert len(seen.pop("X-Request-Id")) == 36
     assert seen.pop("Host") == world.host
     through = {
-        "Forwarded": "for=127.0.0.1;proto=http",
-        "X-Forwarded-For": "127.0.0.1, 127.0.0.1",
+        "Forwarded": "for=127.0.0.2;proto=http",
+        "X-Forwarded-For": "127.0.0.2, 127.0.0.1",
         "X-Forwarded-Proto": "http",
         "K-Proxy-Request": "activator",
     }
-    straight = {"Forwarded": "proto=http", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http"}
+    straight = {"Forwarded": "proto=http", "X-Forwarded-For": "127.0.0.2", "X-Forwarded-Proto": "http"}
     assert seen == (through if proxied else straight)
 
 

@@ -1,3 +1,4 @@
+import socket
 from typing import Any
 
 import gevent
@@ -98,6 +99,20 @@ def test_waiting_counts(world: Any) -> None:
     answers = [it.get() for it in world.ask_many(5)]
     assert {(answer.status, answer.body) for answer in answers} == {(504, b"request timeout")}
     assert world.plane.waiting(world.key) == 0
+
+
+def test_an_instance_that_accepts_nobody_counts(world: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        taken = []
+        for _ in range(3):  # more than its queue holds: the next one hangs
+            taken.append(socket.socket())
+            taken[-1].setblocking(False)
+            taken[-1].connect_ex(("127.0.0.1", port))
+        world.deploy(type("Full", (), {"port": port}), timeout=0.1)
+        assert world.ask().status == 504
+        for sock in taken:
+            sock.close()
 
 
 def test_a_slow_upload_counts(world: Any) -> None:

@@ -119,7 +119,8 @@ def test_a_client_that_left_is_dropped_and_never_forwarded(world: Any) -> None:
     assert [request.target for request in app.requests] == ["/stays"]
 
 
-def test_a_client_that_leaves_takes_its_request_from_the_instance(world: Any) -> None:
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_a_client_that_leaves_takes_its_request_from_the_instance(world: Any, size: int) -> None:
     closed: list[bool] = []
 
     def hang(request: Any, sock: Any) -> bool:
@@ -129,7 +130,7 @@ def test_a_client_that_leaves_takes_its_request_from_the_instance(world: Any) ->
     app = world.app(hang)
     world.deploy(app)
     sock = world.connect()
-    world.send(sock, "GET / HTTP/1.1")
+    world.send(sock, f"POST / HTTP/1.1\nContent-Length: {size}", b"x" * size)
     world.until(lambda: app.requests)
     sock.close()
     world.until(lambda: closed)
