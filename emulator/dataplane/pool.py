@@ -105,7 +105,7 @@ class Pool:
         """A new connection. Raises as `take` does."""
         self._descriptors.acquire()
         try:
-            return Connection(_connect(self._endpoint.host, self._endpoint.port), self._descriptors)
+            return Connection(connect(self._endpoint.host, self._endpoint.port), self._descriptors)
         except BaseException:
             self._descriptors.release()
             raise
@@ -122,7 +122,8 @@ class Pool:
             self._unused.pop().close()
 
 
-def _connect(host: str, port: int) -> socket.socket:
+def connect(host: str, port: int) -> socket.socket:
+    """A connection to an address. Raises RefusedError, in Go's words."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,11 +1,10 @@
 """Asks an instance how it is, once, as a kubelet does."""
 
-import os
-
 from gevent import Timeout, socket, ssl
 
 from emulator.core.probe import Check, Probe
 from emulator.dataplane.http1 import ResponseReader
+from emulator.dataplane.pool import connect
 from emulator.dataplane.refusals import InstanceError
 
 #: What a kubelet of this version calls itself; some applications answer it differently.
@@ -40,15 +39,14 @@ def ask(probe: Probe, host: str, port: int) -> str | None:
     except ssl.SSLError as error:
         reason = f"remote error: tls: {error.reason}"
     except OSError as error:
-        words = os.strerror(error.errno).lower() if error.errno else str(error)
-        reason = f"dial tcp {address[0]}:{address[1]}: connect: {words}"
+        reason = f"read tcp: {(error.strerror or str(error)).lower()}"
     finally:
         late.close()
     return reason
 
 
 def _ask(check: Check, address: tuple[str, int]) -> str | None:
-    with socket.create_connection(address) as sock:
+    with connect(*address) as sock:
         if check.path is None:
             return None
         if not check.https:

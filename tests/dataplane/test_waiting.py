@@ -66,8 +66,8 @@ def test_a_cold_start_shows_in_the_answer(world: Any) -> None:
     assert world.ask().header("Server-Timing") == "db;dur=3"
 
 
-@pytest.mark.parametrize("at_zero", [True, False])
-def test_first_come_first_served_at_one_at_a_time(world: Any, at_zero: bool) -> None:
+@pytest.mark.parametrize(("way", "count"), [("zero", 20), ("activator", 20), ("straight", 10)])
+def test_first_come_first_served_at_one_at_a_time(world: Any, way: str, count: int) -> None:
     busy: list[int] = [0, 0]
 
     def answer(request: Any, sock: Any) -> None:
@@ -77,22 +77,28 @@ def test_first_come_first_served_at_one_at_a_time(world: Any, at_zero: bool) -> 
         busy[0] -= 1
 
     app = world.app(answer)
-    world.deploy(*([] if at_zero else [app]), container_concurrency=1)
+    world.deploy(*([] if way == "zero" else [app]), container_concurrency=1, proxied=way != "straight")
+    arrived: list[int] = []
     done: list[int] = []
 
     def ask(number: int) -> None:
-        assert world.ask(f"GET /{number} HTTP/1.1").body == b"/%d" % number
+        sock = world.connect()
+        world.send(sock, f"GET /{number} HTTP/1.1")
+        arrived.append(number)
+        assert world.read(sock).body == b"/%d" % number
         done.append(number)
+        sock.close()
 
     clients = []
-    for number in range(20):
+    for number in range(count):
         clients.append(gevent.spawn(ask, number))
-        expected = number + 1 if at_zero else None
-        world.until(lambda n=expected: n is None or world.plane.waiting(world.key) == n)
-        gevent.sleep(0.002)
-    world.back(app, container_concurrency=1)
+        world.until(lambda n=number: n in arrived)
+        gevent.sleep(0.005)
+    if way == "zero":
+        world.until(lambda: world.plane.waiting(world.key) == count)
+        world.back(app, container_concurrency=1)
     gevent.joinall(clients, raise_error=True)
-    assert done == list(range(20))
+    assert done == list(range(count))
     assert busy[1] == 1
 
 
