@@ -86,14 +86,16 @@ def failure(service: Object, timeout: float, status: Object) -> str:
     failed = next((c for c in conditions if c["status"] == "False"), None)
     if failed:
         return f"{name} is not ready ({failed['reason']}): {failed['message']}"
-    instances = (
+    instances = [
         instance
         for shown in status["services"]
         if shown["name"] == name
         for revision in shown["revisions"]
         for instance in revision["instances"]
-    )
-    waiting = next((i["message"] for i in instances if i["message"]), "no instance was started")
+    ]
+    # What an instance waits for, else what the Service itself waits for: a rollout may take longer than anybody waits.
+    words = (said["message"] for said in (*instances, *conditions) if said.get("message"))
+    waiting = next(words, "") if instances else "no instance was started"
     return f"{name} was not ready within {timeout:g} s: {waiting}; see `knative-emulator logs {name}`"
 
 

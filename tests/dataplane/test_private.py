@@ -83,7 +83,8 @@ def test_what_can_not_be_reached_is_told(private: Any) -> None:
 
 
 def test_a_host_that_is_neither_a_service_nor_in_the_target_is_not_found(private: Any) -> None:
-    for line in ("GET / HTTP/1.1\r\nHost: other.default.svc.cluster.local", "GET / HTTP/1.0"):
+    hosts = ("other.default.svc.cluster.local", private.host)
+    for line in (*(f"GET / HTTP/1.1\r\nHost: {host}" for host in hosts), "GET / HTTP/1.0"):
         assert private.raw(f"{line}\r\nConnection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 404 ")
 
 

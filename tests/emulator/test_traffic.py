@@ -14,6 +14,7 @@ from simulated import Simulated
 
 from emulator.api import kinds
 from emulator.dataplane.door import Routes
+from emulator.report import failure
 
 ROLLOUT = "serving.knative.dev/rollout-duration"
 STATE = "serving.knative.dev/routingState"
@@ -96,6 +97,10 @@ def test_the_length_of_rollouts_has_a_default_for_all() -> None:
     world.run(5)
     world.apply(service("2"))
     world.run(50)
+    told = failure(world.service(), 60, {"services": world.controller.describe()["services"]})
+    assert told.startswith(
+        "hello was not ready within 60 s: A gradual rollout of the latest revision(s) is in progress"
+    )
     assert 30 < split(world.service()["status"])["hello-00002"] < 70
     world.run(60)
     assert split(world.service()["status"]) == {"hello-00002": 100}
