@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.contract.conftest import Account, Api
+from tests.contract.conftest import Account, Api, Target
 
 ROUTES = {
     "/login": "POST",
@@ -57,8 +57,12 @@ def test_unknown_paths_are_404(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize(("path", "allow"), ROUTES.items())
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "FOO"])
-def test_other_methods_are_405_with_allow(api: Api, path: str, allow: str, method: str) -> None:
+def test_other_methods_are_405_with_allow(api: Api, target: Target, path: str, allow: str, method: str) -> None:
     response = api.call(method, path)
+    if method == "FOO" and target.headers:
+        # What stands in front may know the registered methods alone.
+        assert response.status_code == 400
+        return
     assert response.status_code == 405
     assert response.headers["Allow"] == allow
 
@@ -102,9 +106,7 @@ def test_a_body_over_the_limit_is_413(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("POST", "/nothing", 404), ("PUT", "/login", 405)])
-def test_a_body_over_the_limit_that_nobody_wants_changes_nothing(
-    api: Api, method: str, path: str, status: int
-) -> None:
+def test_a_body_over_the_limit_that_nobody_wants_changes_nothing(api: Api, method: str, path: str, status: int) -> None:
     is_problem(api.call(method, path, data=b"x" * 100_000), status)
 
 

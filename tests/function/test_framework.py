@@ -21,7 +21,7 @@ ALICE = {"username": "alice", "password": PASSWORD}
 @pytest.fixture
 def url(tmp_path: Path, unused_port: int) -> Iterator[str]:
     command(tmp_path, "users", "add", "alice", "--password-stdin", text=PASSWORD)
-    settings = {"PORT": str(unused_port), "LOGIN_DEADLINE": "5", "THREADS": "64"}
+    settings = {"PORT": str(unused_port), "LOGIN_DEADLINE": "60", "THREADS": "64"}
     process = subprocess.Popen(
         [BIN / "functions-framework", "--target", "login", "--source", str(main.__file__)],
         env=environment(tmp_path, settings),
