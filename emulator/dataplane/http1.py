@@ -95,7 +95,7 @@ class RequestReader:
         request, parser = self.request, self._parser
         version = parser.get_http_version()
         if version not in {"1.1", "1.0"}:
-            raise BadRequestError("This gateway speaks HTTP/1.1 and 1.0.", 505)
+            raise BadRequestError("This gateway speaks HTTP 1.1 and 1.0.", 505)
         request.http10 = version == "1.0"
         request.method = parser.get_method()
         request.offers = parser.should_upgrade()

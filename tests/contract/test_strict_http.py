@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.conftest import PATIENCE, Account, Api, Wire
+from tests.contract.conftest import PATIENCE, Account, Api, Target, Wire
 
 #: What follows a smuggling attempt: where it is answered, the attempt has worked.
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
@@ -67,9 +67,17 @@ CORPUS = {
 }
 
 
+#: Nobody can disagree on where these end, so what stands in front may write them anew and pass them on.
+MENDED = {"two spaces in the request line", "unknown expectation"}
+
+
 @pytest.mark.parametrize("name", CORPUS)
-def test_s8_smuggling_is_refused_and_the_connection_closed(wire: Callable[[], Wire], name: str) -> None:
+def test_s8_smuggling_is_refused_and_the_connection_closed(wire: Callable[[], Wire], target: Target, name: str) -> None:
     connection = wire()
+    if target.headers and name in MENDED:
+        connection.send(CORPUS[name])
+        assert connection.response()[0] < 500
+        return
     connection.send(CORPUS[name] + SMUGGLED)
     received = connection.receive()
     # No answer at all is a refusal, too: a gateway may simply close on what is not HTTP.
