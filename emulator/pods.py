@@ -64,7 +64,9 @@ def _pod(revision: Object, instance: Instance) -> Object:
                 {
                     "name": container["name"],
                     "image": container["image"],
+                    "imageID": "",
                     "ready": ready,
+                    "started": ready,
                     "restartCount": instance.restarts,
                     "state": _state(instance),
                 }

@@ -7,7 +7,18 @@ from emulator.api.kinds import KINDS, POD, Kind
 
 Document = dict[str, Any]
 
-VERSION: Document = {"major": "1", "minor": "32", "gitVersion": "v1.32.0", "platform": "linux/amd64"}
+#: The Kubernetes whose rules are followed. There was no build, but typed clients want all of its fields.
+VERSION: Document = {
+    "major": "1",
+    "minor": "32",
+    "gitVersion": "v1.32.0",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
 
 
 def find(path: str) -> Document | None:
