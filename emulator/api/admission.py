@@ -8,7 +8,7 @@ from emulator.api.core_types import checked, namespace, unreadable
 from emulator.api.kinds import NAMESPACE, REVISION, SERVICE, SERVING, Kind
 from emulator.api.store import Object, Store
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
-from emulator.core.annotations import SERVING_GROUP
+from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
 from emulator.core.decider import not_implemented
 from emulator.core.naming import SUFFIX_LETTERS
 from emulator.core.three_way import applied
@@ -20,6 +20,9 @@ USER = "kubernetes-admin"
 NAMESPACES = ("default", "knative-serving", "kube-system")
 #: Letters that a generateName is followed by, as many as Kubernetes takes.
 GENERATED = 5
+
+#: Annotations by which the controller knows an object again.
+_MARKS = frozenset({CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED})
 
 Stored = tuple[Object, tuple[str, ...]]
 
@@ -103,12 +106,17 @@ def _unknown(kind: Kind, fields: list[str], manner: Manner) -> tuple[str, ...]:
 
 
 def _as_owned(document: Object, stored: Object) -> Object:
-    """What a user makes of an object that the controller keeps: its owners and Knative's labels on it stay."""
+    """What a user makes of an object that the controller keeps: its owners and the controller's marks on it stay."""
     meta, kept = document["metadata"], stored["metadata"]
-    labels = meta.get("labels") or {}
-    if not isinstance(labels, dict):
-        return document
-    own = f"{SERVING_GROUP}/"
-    labels = {key: value for key, value in labels.items() if not str(key).startswith(own)}
-    labels |= {key: value for key, value in kept.get("labels", {}).items() if key.startswith(own)}
-    return document | {"metadata": meta | {"labels": labels, "ownerReferences": kept.get("ownerReferences", [])}}
+    marks = {}
+    for field, is_mark in (("labels", _is_label_of_knative), ("annotations", _MARKS.__contains__)):
+        users = meta.get(field) or {}
+        if not isinstance(users, dict):
+            return document
+        others = {key: value for key, value in users.items() if not is_mark(key)}
+        marks[field] = others | {key: value for key, value in kept.get(field, {}).items() if is_mark(key)}
+    return document | {"metadata": meta | marks | {"ownerReferences": kept.get("ownerReferences", [])}}
+
+
+def _is_label_of_knative(key: str) -> bool:
+    return key.startswith(f"{SERVING_GROUP}/")

@@ -55,7 +55,7 @@ def json_patch(document: Any, operations: Any) -> Any:
     root = {"": copy.deepcopy(document)}
     copied = 0
     for operation in operations:
-        apply = _OPERATIONS.get(operation.get("op")) if isinstance(operation, dict) else None
+        apply = _OPERATIONS.get(str(operation.get("op"))) if isinstance(operation, dict) else None
         if apply is None:
             raise MalformedPatch(f"an operation has an op, which is one of {', '.join(_OPERATIONS)}: {operation!r:.80}")
         if apply is _copy:
@@ -92,7 +92,7 @@ def _test(root: Any, operation: dict[str, Any]) -> None:
         raise InapplicablePatch(f"testing value {operation['path']} failed")
 
 
-_OPERATIONS: dict[Any, Callable[[Any, dict[str, Any]], None]] = {
+_OPERATIONS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

@@ -90,7 +90,16 @@ def test_a_json_patch_that_does_not_fit_is_refused(operation: Any) -> None:
 
 @pytest.mark.parametrize(
     "operations",
-    [{}, None, [1], [{}], [{"op": "grow", "path": "/a"}], [{"op": "add", "path": "/a"}], [{"op": "add", "value": 1}]],
+    [
+        {},
+        None,
+        [1],
+        [{}],
+        [{"op": "grow", "path": "/a"}],
+        [{"op": [], "path": ""}],
+        [{"op": "add", "path": "/a"}],
+        [{"op": "add", "value": 1}],
+    ],
 )
 def test_what_is_no_json_patch_is_told_so(operations: Any) -> None:
     with pytest.raises(MalformedPatch):

@@ -1,0 +1,190 @@
+"""kubectl as it is, against a running emulator."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from running import PATIENCE, Emulator, manifest, until
+
+Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = Emulator(tmp_path_factory.mktemp("kubectl"))
+    try:
+        running.up(services=(manifest(),))
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def environment(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    home = str(tmp_path_factory.mktemp("home"))
+    return {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": str(emulator.state_dir / "kubeconfig")}
+
+
+@pytest.fixture(scope="module")
+def run(kubectl: str, environment: dict[str, str]) -> Kubectl:
+    def run(*words: str, document: Any = None, fails: bool = False) -> "subprocess.CompletedProcess[str]":
+        text = None if document is None else yaml.safe_dump(document)
+        command = [kubectl, *words]
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False
+        )
+        assert bool(done.returncode) == fails, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def document(run: Kubectl, *words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("get", *words, "-o", "json").stdout)
+    return found
+
+
+def test_get_shows_tables(run: Kubectl) -> None:
+    text = run("get", "ksvc,rev,rt,cfg,pods").stdout
+    for words in ("LATESTCREATED", "CONFIG NAME", "RESTARTS", "service.serving.knative.dev/hello", "hello-00001"):
+        assert words in text
+    assert "hello-00001-deployment-" in run("get", "all", "-A").stdout
+    assert run("get", "ksvc", "hello", "-o", "jsonpath={.status.url}").stdout.startswith("http://hello.default")
+    assert yaml.safe_load(run("get", "ksvc", "hello", "-o", "yaml").stdout)["metadata"]["name"] == "hello"
+    assert 'services.serving.knative.dev "nope" not found' in run("get", "ksvc", "nope", fails=True).stderr
+    assert "Active" in run("get", "ns", "default").stdout
+    assert "Events:" in run("describe", "ksvc", "hello").stdout
+    assert "No resources found" in run("get", "events").stderr
+
+
+def test_apply_wait_change_and_delete(run: Kubectl, emulator: Emulator) -> None:
+    assert run("apply", "-f", "-", document=manifest("two", env={"TARGET": "one"})).stdout.endswith("two created\n")
+    assert "condition met" in run("wait", "--for=condition=Ready", "ksvc/two", "--timeout=30s").stdout
+    assert emulator.get(service="two").text.startswith("hello one")
+    assert run("apply", "-f", "-", document=manifest("two", env={"TARGET": "next"})).stdout.endswith("configured\n")
+    run("wait", "--for=jsonpath={.status.latestReadyRevisionName}=two-00002", "ksvc/two", "--timeout=30s")
+    until(lambda: emulator.get(service="two").text.startswith("hello next"))
+    generation = document(run, "ksvc", "two")["metadata"]["generation"]
+    run("apply", "-f", "-", document=manifest("two", env={"TARGET": "next"}))
+    assert document(run, "ksvc", "two")["metadata"]["generation"] == generation
+    assert "deleted" in run("delete", "ksvc", "two").stdout
+    assert not document(run, "rev", "-l", "serving.knative.dev/service=two")["items"]
+    until(lambda: not document(run, "pods", "-l", "serving.knative.dev/service=two")["items"])
+
+
+def test_server_side_checks(run: Kubectl) -> None:
+    wrong = manifest("wrong")
+    wrong["spec"]["foo"] = 1
+    refused = run("apply", "-f", "-", document=wrong, fails=True).stderr
+    assert 'strict decoding error: unknown field "spec.foo"' in refused
+    assert (
+        "wrong created (server dry run)"
+        in run("apply", "--dry-run=server", "-f", "-", document=manifest("wrong")).stdout
+    )
+    run("get", "ksvc", "wrong", fails=True)
+
+
+def test_label_annotate_patch_replace(run: Kubectl) -> None:
+    run("apply", "-f", "-", document=manifest("changing"))
+    run("label", "ksvc", "changing", "color=red")
+    run("annotate", "ksvc", "changing", "note=this")
+    run("patch", "ksvc", "changing", "--type", "merge", "-p", '{"metadata":{"labels":{"size":"9"}}}')
+    run("patch", "ksvc", "changing", "--type", "json", "-p", '[{"op":"remove","path":"/metadata/labels/color"}]')
+    refused = run("patch", "ksvc", "changing", "-p", "{}", fails=True).stderr
+    assert "application/strategic-merge-patch+json is not supported by serving.knative.dev/v1, Kind=Service" in refused
+    stored = document(run, "ksvc", "changing")
+    assert stored["metadata"]["labels"] == {"size": "9"}
+    assert stored["metadata"]["generation"] == 1
+    assert run("get", "ksvc", "-l", "size=9", "-o", "name").stdout == "service.serving.knative.dev/changing\n"
+    stored["metadata"]["labels"] = {"new": "one"}
+    run("replace", "-f", "-", document=stored)
+    assert "Conflict" in run("replace", "-f", "-", document=stored, fails=True).stderr
+    run("delete", "ksvc", "-l", "new=one")
+
+
+def test_a_watch_tells_changes_as_they_come(
+    run: Kubectl, kubectl: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run("create", "-f", "-", document=manifest("watched"))
+    output = tmp_path / "watch"
+    with output.open("w") as file:
+        watch = subprocess.Popen([kubectl, "get", "ksvc", "-w", "-L", "step"], stdout=file, env=environment)
+    try:
+        until(lambda: "watched" in output.read_text())
+        run("label", "ksvc", "watched", "step=first")
+        until(lambda: "first" in output.read_text())
+        run("delete", "ksvc", "watched")
+    finally:
+        watch.terminate()
+        watch.wait()
+
+
+def test_logs_now_and_as_they_come(
+    run: Kubectl, emulator: Emulator, kubectl: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run("apply", "-f", "-", document=manifest("logged", annotations={"autoscaling.knative.dev/min-scale": "1"}))
+    run("wait", "--for=condition=Ready", "ksvc/logged", "--timeout=30s")
+    [pod] = document(run, "pods", "-l", "serving.knative.dev/service=logged")["items"]
+    name = pod["metadata"]["name"]
+    output = tmp_path / "log"
+    with output.open("w") as file:
+        follow = subprocess.Popen([kubectl, "logs", "-f", name], stdout=file, env=environment)
+    try:
+        emulator.get("/now-and-here", service="logged")
+        until(lambda: "now-and-here" in output.read_text())
+    finally:
+        follow.terminate()
+        follow.wait()
+    assert "now-and-here" in run("logs", name, "--tail=1").stdout
+    assert (
+        "is not valid for pod"
+        in run("get", "--raw", f"/api/v1/namespaces/default/pods/{name}/log?container=x", fails=True).stderr
+    )
+    run("delete", "ksvc", "logged")
+
+
+def test_a_deleted_pod_is_replaced_and_a_revisions_scale_can_be_changed(run: Kubectl) -> None:
+    run("apply", "-f", "-", document=manifest("scaled", annotations={"autoscaling.knative.dev/min-scale": "1"}))
+    run("wait", "--for=condition=Ready", "ksvc/scaled", "--timeout=30s")
+
+    def pods() -> set[str]:
+        found = document(run, "pods", "-l", "serving.knative.dev/service=scaled")["items"]
+        return {pod["metadata"]["name"] for pod in found if pod["status"]["containerStatuses"][0]["ready"]}
+
+    [first] = pods()
+    run("delete", "pod", first)
+    assert first not in until(pods)
+    change = [{"op": "replace", "path": "/metadata/annotations/autoscaling.knative.dev~1min-scale", "value": "3"}]
+    run("patch", "rev", "scaled-00001", "--type", "json", "-p", json.dumps(change))
+    until(lambda: len(pods()) == 3)
+    spec = '{"spec":{"timeoutSeconds":9}}'
+    assert (
+        "Immutable fields changed" in run("patch", "rev", "scaled-00001", "--type=merge", "-p", spec, fails=True).stderr
+    )
+    run("delete", "ksvc", "scaled")
+
+
+def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
+    run("apply", "-f", "-", document=manifest("kept"))
+    run("wait", "--for=condition=Ready", "ksvc/kept", "--timeout=30s")
+    uid = document(run, "route", "kept")["metadata"]["uid"]
+    run("delete", "route", "kept")
+    until(lambda: run("get", "route", "kept", "-o", "jsonpath={.metadata.uid}").stdout not in {"", uid})
+    nothing = '{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}'
+    for kind, name in (("rev", "kept-00001"), ("cfg", "kept"), ("rt", "kept")):
+        run("patch", kind, name, "--type=merge", "-p", nothing)
+        meta = document(run, kind, name)["metadata"]
+        assert meta["labels"]["serving.knative.dev/service"] == "kept"
+        assert meta["ownerReferences"]
+    run("delete", "ksvc", "kept")
+
+
+def test_explain_and_api_resources(run: Kubectl) -> None:
+    assert "serving.knative.dev" in run("explain", "ksvc").stdout
+    assert "kservice,ksvc" in run("api-resources", "--api-group=serving.knative.dev").stdout
+    assert "v1.32" in run("version").stdout
