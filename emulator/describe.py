@@ -47,7 +47,7 @@ def _revisions_of(service: Object, store: Store) -> Iterable[str]:
     found = [
         revision["metadata"]
         for revision in store.all(kinds.REVISION, meta["namespace"])
-        if revision["metadata"]["labels"].get(CONFIGURATION_LABEL) == meta["name"]
+        if revision["metadata"].get("labels", {}).get(CONFIGURATION_LABEL) == meta["name"]
     ]
     return [m["name"] for m in sorted(found, key=lambda m: int(m["resourceVersion"]), reverse=True)]
 

@@ -47,10 +47,10 @@ class ServiceReconciler:
     def changed(self, change: Change) -> None:
         """Look again at the Service that a changed object is, or belongs to."""
         meta = change.object["metadata"]
-        if change.kind is SERVICE:
+        if change.kind in {SERVICE, CONFIGURATION, ROUTE}:
             self.look_at(meta["namespace"], meta["name"])
-        elif change.kind in {CONFIGURATION, ROUTE, REVISION}:
-            self.look_at(meta["namespace"], meta["labels"][keys.SERVICE_LABEL])
+        elif change.kind is REVISION and (owner := meta.get("labels", {}).get(keys.SERVICE_LABEL)):
+            self.look_at(meta["namespace"], owner)
 
     def look_at(self, namespace: str, name: str) -> None:
         """Reconcile this Service at the next pass."""
@@ -113,7 +113,7 @@ class ServiceReconciler:
         return [
             revision
             for revision in self._store.all(REVISION, meta["namespace"])
-            if revision["metadata"]["labels"].get(keys.CONFIGURATION_LABEL) == meta["name"]
+            if revision["metadata"].get("labels", {}).get(keys.CONFIGURATION_LABEL) == meta["name"]
         ]
 
     def _with_status(self, revision: Object, now: float) -> Object:

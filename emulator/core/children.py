@@ -68,10 +68,11 @@ def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
 def with_routing_state(stored: Mapping[str, Any], state: str, now: str) -> Object:
     """A stored Revision marked `active` (some route leads to it) or `reserve`; the same object if it is so already."""
     meta = stored["metadata"]
-    if meta["labels"].get(keys.ROUTING_STATE_LABEL) == state:
+    labels, annotations = meta.get("labels", {}), meta.get("annotations", {})
+    if labels.get(keys.ROUTING_STATE_LABEL) == state:
         return dict(stored)
-    labels = meta["labels"] | {keys.ROUTING_STATE_LABEL: state}
-    annotations = meta["annotations"] | {keys.ROUTING_STATE_MODIFIED: now}
+    labels = labels | {keys.ROUTING_STATE_LABEL: state}
+    annotations = annotations | {keys.ROUTING_STATE_MODIFIED: now}
     return dict(stored) | {"metadata": meta | {"labels": labels, "annotations": annotations}}
 
 

@@ -315,6 +315,25 @@ def test_the_newest_revision_is_never_garbage() -> None:
     assert set(world.revisions()) == {"hello-00003"}
 
 
+@pytest.mark.parametrize("lost", [{"labels"}, {"annotations"}, {"labels", "annotations", "ownerReferences"}])
+def test_a_revision_that_somebody_took_metadata_from_stops_nobody(lost: set[str]) -> None:
+    world = Simulated()
+    for version in "12":
+        world.apply(service(version))
+        world.run(5)
+    for name, revision in world.revisions().items():
+        meta = {key: value for key, value in revision["metadata"].items() if key not in lost}
+        # Its routing state is to be written anew, too.
+        labels = {"labels": {**meta.get("labels", {}), STATE: "pending"}} if "labels" in meta else {}
+        world.store.update(kinds.REVISION, revision | {"metadata": meta | labels})
+        world.run(5)
+        assert name in world.revisions()
+    world.apply(service("3"))
+    world.run(5)
+    assert split(world.service()["status"]) == {"hello-00003": 100}
+    assert "hello-00003" in [each["name"] for each in world.controller.describe()["services"][0]["revisions"]]
+
+
 def ask(emulator: Emulator, host: str) -> tuple[str, str]:
     return request(emulator.port, f"{host}:{emulator.port}", "/")
 
