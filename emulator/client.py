@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,6 @@ class Client:
 
 
 def _warnings(response: requests.Response) -> list[str]:
-    # requests joins repeated headers with ", "; each of ours starts with the code 299.
-    joined = response.headers.get("Warning", "")
-    return [part.strip(' ,"').replace('\\"', '"') for part in joined.split("299 - ") if part.strip(" ,")]
+    # requests joins repeated headers with ", "; each of ours is `299 - "text"`, the text quoted as in RFC 9110.
+    found = re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers.get("Warning", ""))
+    return [re.sub(r"\\(.)", r"\1", text) for text in found]

@@ -56,8 +56,10 @@ def checked(document: Any, source: str, namespace: str) -> tuple[Kind, dict[str,
 def _documents(name: str) -> Iterator[tuple[str, Any]]:
     path = Path(name)
     if path.is_dir():
-        for file in sorted([*path.glob("*.yaml"), *path.glob("*.yml"), *path.glob("*.json")]):
-            yield from _documents(str(file))
+        for file in sorted(path.iterdir()):
+            # kustomize's own file is no manifest.
+            if file.suffix in {".yaml", ".yml", ".json"} and file.stem != "kustomization":
+                yield from _documents(str(file))
         return
     try:
         text = sys.stdin.read() if name == "-" else path.read_text()

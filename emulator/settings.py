@@ -6,13 +6,18 @@ config:                          # Knative's own ConfigMaps, by name, with Knati
   config-autoscaler: {stable-window: 30s}
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from emulator.core.config import AutoscalerConfig, DeploymentConfig, GcConfig
+from emulator.core.config_defaults import FEATURES, DefaultsConfig
+from emulator.core.domains import NetworkConfig
+from emulator.core.settings import rows
 from emulator.errors import UserError
 
 DEFAULT_FILE = Path("knative-emulator.yaml")
@@ -20,6 +25,22 @@ DEFAULT_FILE = Path("knative-emulator.yaml")
 DEMO = {"config-autoscaler": {"stable-window": "6s", "scale-to-zero-grace-period": "5s"}}
 
 ConfigMaps = Mapping[str, Mapping[str, str]]
+
+_SETTINGS = {
+    "config-autoscaler": AutoscalerConfig,
+    "config-defaults": DefaultsConfig,
+    "config-deployment": DeploymentConfig,
+    "config-gc": GcConfig,
+    "config-network": NetworkConfig,
+}
+#: Keys of the ConfigMaps that have an effect; those of config-domain are the user's own domains.
+_KEYS: dict[str, set[str]] = {
+    **{
+        name: {key for _, row in rows(of) for key in (row.key, row.legacy_key) if key} for name, of in _SETTINGS.items()
+    },
+    "config-features": {row.key for row in FEATURES},
+    "config-domain": set(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +51,19 @@ class Settings:
     images: Mapping[str, str] = field(default_factory=dict)
     config: ConfigMaps = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raises UserError for a ConfigMap or a key of one that Knative doesn't have: it would have no effect."""
+        for name, data in self.config.items():
+            known = _KEYS.get(name)
+            if known is None:
+                raise UserError(f"{self.file}: config.{name} is no ConfigMap known here; there are {', '.join(_KEYS)}")
+            if known and (unknown := sorted(set(data) - known)):
+                keys = ", ".join(sorted(known))
+                raise UserError(f"{self.file}: config.{name}: {unknown[0]} has no effect here; there are {keys}")
+
     @property
     def folder(self) -> Path:
-        return self.file.absolute().parent
+        return self.file.parent
 
     def with_demo(self) -> "Settings":
         """The same with the demo profile over it."""
@@ -43,8 +74,8 @@ class Settings:
 def read_settings(file: Path | None) -> Settings:
     """Read the file, or `knative-emulator.yaml` of this folder if there is one. Raises UserError."""
     if file is None and not DEFAULT_FILE.exists():
-        return Settings(DEFAULT_FILE)
-    file = file or DEFAULT_FILE
+        return Settings(DEFAULT_FILE.absolute())
+    file = (file or DEFAULT_FILE).absolute()
     try:
         document = yaml.safe_load(file.read_text()) or {}
     except OSError as error:
@@ -61,6 +92,39 @@ def read_settings(file: Path | None) -> Settings:
             for name, keys in _mapping(document.get("config"), f"{file}: config").items()
         },
     )
+
+
+class LiveImages(Mapping[str, str]):
+    """The table of images as the file has it now: a line that is added is found at the next start of an instance."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._read_at = _changed_at(settings.file)
+
+    def __getitem__(self, image: str) -> str:
+        return self._now()[image]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def _now(self) -> Mapping[str, str]:
+        changed = _changed_at(self._settings.file)
+        if changed != self._read_at:
+            # A file that is being written, or is wrong now, leaves the table as it was.
+            with contextlib.suppress(UserError):
+                self._settings = read_settings(self._settings.file)
+                self._read_at = changed
+        return self._settings.images
+
+
+def _changed_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

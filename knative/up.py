@@ -5,6 +5,7 @@ Nothing here is special to this machine: it types what a person would type, `log
 """
 
 import argparse
+import json
 import os
 import secrets
 import subprocess
@@ -32,10 +33,10 @@ def main() -> int:
     code = start(port)
     if code:
         return code
+    login = json.dumps({"username": USER, "password": password})
     print(
         f"up in {time.time() - started:.1f} s. A first login:\n\n"
-        f"  curl -i http://localhost:8080/login --json "
-        f'\'{{"username": "{USER}", "password": "{password}"}}\'\n\n'
+        f"  curl -i http://login.default.localhost:{port}/login -H 'Content-Type: application/json' -d '{login}'\n\n"
         "Left alone for 15 s it goes to zero; the same line then starts it again. What runs, and why:\n\n"
         f"  {BIN.relative_to(Path.cwd())}/knative-emulator status\n\n"
         "`make down` stops it."
