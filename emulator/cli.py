@@ -148,6 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--api-port", type=int, default=8443, help="port of the API (default %(default)s; 0: any)")
     up.add_argument("--config", type=Path, help="configuration file (default knative-emulator.yaml, if there is one)")
+    up.add_argument(
+        "--runtime",
+        choices=("auto", "process", "docker"),
+        default="auto",
+        help="what runs instances (default auto: a process for an image with a line under `images:`, else a container)",
+    )
     up.add_argument("--demo", action="store_true", help="go to zero within 15 s: window 6 s, grace 5 s")
     up.add_argument("-d", "--detach", action="store_true", help="go on in the background once it is ready")
     wait(up)

@@ -177,6 +177,7 @@ class Controller:
             container.working_dir,
             spec.port,
             probes,
+            container.document,
         )
 
     def _lookup(self, namespace: str, kind: str, name: str) -> Object | None:

@@ -25,7 +25,7 @@ from emulator.lock import Lock
 from emulator.logs import Logs
 from emulator.manifests import read_manifests
 from emulator.report import POLL, failure, ready
-from emulator.runtimes.process import ProcessRuntime
+from emulator.runtimes.choice import choose
 from emulator.service_discovery import variables
 from emulator.settings import Settings, read_settings
 
@@ -83,7 +83,7 @@ class Emulator:
             self._controller = Controller(clock, store, settings.config, self._wake.set)
         except ConfigError as error:
             raise UserError(f"{settings.file}: {error}") from error
-        runtime = ProcessRuntime(settings.images, options.state_dir, settings.file, settings.folder)
+        runtime = choose(options.runtime, settings, options.state_dir)
         runtime.sweep()
         self._plane = DataPlane(clock, self._controller.demanded)
         self._kubelet = Kubelet(runtime, logs, self._controller.reported)

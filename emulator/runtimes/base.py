@@ -1,18 +1,24 @@
 """The tiny base that every runtime shares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from emulator.core.instance import Signal
 from emulator.core.revision import RevisionKey
+
+#: Lines of the log that an exit is reported with, as Knative quotes a container's last words.
+LAST_LINES = 10
+#: Bytes of one printed line that are kept; a longer one is cut, so that no program can fill our memory.
+LINE_LIMIT = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One instance to run: what a pod's serving container says, with its environment already resolved.
 
-    `probes` are the container's, by kind (`readiness`, `liveness`, `startup`), as Kubernetes writes them.
+    `probes` are the container's, by kind (`readiness`, `liveness`, `startup`), as Kubernetes writes them. `container`
+    is all of it as the manifest has it: resources, security context and the like are for a runtime that knows them.
     """
 
     instance: str
@@ -24,6 +30,7 @@ class Launch:
     working_dir: str | None
     container_port: int
     probes: Mapping[str, Mapping[str, Any]]
+    container: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Report(NamedTuple):
@@ -83,10 +90,6 @@ class Handle(Protocol):
 
 class Runtime(Protocol):
     """Starts instances. All calls are made from greenlets and must let others run while they wait."""
-
-    def check(self, launch: Launch) -> None:
-        """Raise LaunchError if such an instance could never start; cheap, and asked before anything starts."""
-        ...
 
     def start(self, launch: Launch, log: "LogSink") -> Handle:
         """Start it; raises LaunchError."""

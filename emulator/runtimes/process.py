@@ -19,17 +19,13 @@ from gevent import subprocess
 
 from emulator.core.environment import expand_all
 from emulator.errors import LaunchError
-from emulator.runtimes.base import Address, Exit, Handle, Launch, LogSink
+from emulator.runtimes.base import LAST_LINES, LINE_LIMIT, Address, Exit, Handle, Launch, LogSink
 
 LOOPBACK = "127.0.0.1"
 #: Environment variable that marks our processes with the state folder of their emulator.
 MARK = "KNATIVE_EMULATOR_STATE"
 #: Seconds that leftovers of a killed emulator get between SIGTERM and SIGKILL.
 SWEEP_GRACE = 5.0
-#: Lines of the log that an exit is reported with, as Knative quotes a container's last words.
-LAST_LINES = 10
-#: Bytes of one printed line that are kept; a longer one is cut, so that no program can fill our memory.
-LINE_LIMIT = 16 * 1024
 
 
 class ProcessRuntime:
@@ -47,17 +43,18 @@ class ProcessRuntime:
         self._config_file = config_file
         self._working_dir = working_dir
 
-    def check(self, launch: Launch) -> None:
-        """Raise LaunchError where neither the manifest nor the table says what to run."""
-        if not launch.command and launch.image not in self._images:
-            raise LaunchError(
-                "ContainerMissing",
-                f'no command stands for image "{launch.image}": add the line '
-                f'`  "{launch.image}": "COMMAND"` under `images:` in {self._config_file}',
-            )
+    def knows(self, image: str) -> bool:
+        """Whether the table has a command for an image."""
+        return image in self._images
+
+    def remedy(self, image: str) -> str:
+        """What to do about an image that it doesn't have, in words."""
+        return f'add the line `  "{image}": "COMMAND"` under `images:` in {self._config_file}'
 
     def start(self, launch: Launch, log: LogSink) -> Handle:
-        self.check(launch)
+        if not launch.command and not self.knows(launch.image):
+            why = f'no command stands for image "{launch.image}": {self.remedy(launch.image)}'
+            raise LaunchError("ContainerMissing", why)
         address = Address(LOOPBACK, free_port())
         env = os.environ | launch.env | {"PORT": str(address.port), MARK: str(self._state_dir)}
         command = [*self._entry_point(launch, env), *expand_all(launch.args, env)]
