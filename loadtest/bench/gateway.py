@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201 # a program of its own, that prints what it measured
 """What the gateway costs: requests/s and CPU per request, straight to an app and through the gateway, in one run.
 
     python loadtest/bench/gateway.py [--seconds 3] [--connections 1 64] [--held 5000]
