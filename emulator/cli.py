@@ -37,8 +37,8 @@ def _up(options: argparse.Namespace) -> int:
     from emulator import detach, up  # noqa: PLC0415 - gevent and the rest are paid by `up` alone
 
     if options.detach:
-        return detach.run_detached(options.state_dir, lambda on_ready: up.run(options, on_ready))
-    return up.run(options, lambda: None)
+        return detach.run_detached(options.state_dir, lambda on_up: up.run(options, on_up))
+    return up.run(options, lambda _: None)
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -121,6 +121,12 @@ def _kind(word: str) -> kinds.Kind:
     return kind
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 0 to 65535")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="knative-emulator", description="Knative on one machine, without Kubernetes.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -144,9 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     up = add("up", _up, "start the emulator, and apply manifests to it")
     up.add_argument("-f", "--filename", action="append", default=[], help="manifest file or folder; may be repeated")
     up.add_argument(
-        "--port", type=int, default=8080, help="port of the gateway on loopback (default %(default)s; 0: any)"
+        "--port", type=_port, default=8080, help="port of the gateway on loopback (default %(default)s; 0: any)"
     )
-    up.add_argument("--api-port", type=int, default=8443, help="port of the API (default %(default)s; 0: any)")
+    up.add_argument("--api-port", type=_port, default=8443, help="port of the API (default %(default)s; 0: any)")
     up.add_argument("--config", type=Path, help="configuration file (default knative-emulator.yaml, if there is one)")
     up.add_argument(
         "--runtime",

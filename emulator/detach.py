@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.errors import MachineError
+from emulator.errors import EmulatorError, MachineError
 from emulator.lock import holder
 
 #: Seconds that `down` waits for requests in hand to end: Knative's default timeoutSeconds would be 300, a person's
@@ -16,10 +16,11 @@ from emulator.lock import holder
 STOP_LIMIT = 60.0
 
 
-def run_detached(state_dir: Path, run: Callable[[Callable[[], None]], int]) -> int:
-    """Fork; `run(on_ready)` goes on in the child, this process ends when it is ready, or when it has failed.
+def run_detached(state_dir: Path, run: Callable[[Callable[[int], None]], int]) -> int:
+    """Fork; `run(on_up)` goes on in the child, this process ends when it is up, or when it can't be.
 
-    Until it is ready the child prints to this terminal, from then on to `emulator.log` in the state folder.
+    Until it is up the child prints to this terminal, from then on to `emulator.log` in the state folder. It says with
+    which exit code this process is to end: 1 where it is up, but not all that it was to run is ready.
     """
     ready, announce = os.pipe()
     child = os.fork()
@@ -28,16 +29,16 @@ def run_detached(state_dir: Path, run: Callable[[Callable[[], None]], int]) -> i
         os.setsid()
         code = 1
         try:
-            code = run(lambda: _turn_away(announce, state_dir / "emulator.log"))
-        except MachineError as error:
+            code = run(lambda code: _turn_away(announce, code, state_dir / "emulator.log"))
+        except EmulatorError as error:
             print(f"error: {error}", file=sys.stderr)
         finally:
             sys.stdout.flush()
             os._exit(code)
     os.close(announce)
     try:
-        if os.read(ready, 1):
-            return 0
+        if told := os.read(ready, 1):
+            return told[0]
     except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -57,7 +58,7 @@ def stop(state_dir: Path) -> bool:
     return True
 
 
-def _turn_away(announce: int, log: Path) -> None:
+def _turn_away(announce: int, code: int, log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     with log.open("ab") as file, Path(os.devnull).open("rb") as nothing:
@@ -65,5 +66,5 @@ def _turn_away(announce: int, log: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     with contextlib.suppress(BrokenPipeError):
-        os.write(announce, b"1")
+        os.write(announce, bytes([code]))
     os.close(announce)

@@ -41,8 +41,11 @@ class WallClock:
         return time.time()
 
 
-def run(options: argparse.Namespace, on_ready: Callable[[], None]) -> int:
-    """Run until SIGINT or SIGTERM. Raises UserError and MachineError before anything has been started."""
+def run(options: argparse.Namespace, on_up: Callable[[int], None]) -> int:
+    """Run until SIGINT or SIGTERM; returns 0. Raises UserError and MachineError where it can't.
+
+    `on_up` is told 0, or 1 where a Service of the manifests is not ready: what went wrong with it is still to be seen.
+    """
     documents = read_manifests(options.filename, options.namespace) if options.filename else []
     settings = read_settings(options.config)
     settings = settings.with_demo() if options.demo else settings
@@ -56,15 +59,13 @@ def run(options: argparse.Namespace, on_ready: Callable[[], None]) -> int:
                     print(f"Warning: {warning}", flush=True)
             code = emulator.wait_ready(options.timeout) if documents and not options.no_wait else 0
             print(f"gateway http://localhost:{emulator.port}   export KUBECONFIG={emulator.kubeconfig}", flush=True)
-            if code == 0 or not options.detach:
-                on_ready()
-                emulator.stopping.wait()
-                code = 0
-            return code
+            on_up(code)
+            emulator.stopping.wait()
         finally:
             emulator.close()
     finally:
         lock.release()
+    return 0
 
 
 class Emulator:

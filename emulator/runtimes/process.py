@@ -56,7 +56,9 @@ class ProcessRuntime:
             why = f'no command stands for image "{launch.image}": {self.remedy(launch.image)}'
             raise LaunchError("ContainerMissing", why)
         address = Address(LOOPBACK, free_port())
-        env = os.environ | launch.env | {"PORT": str(address.port), MARK: str(self._state_dir)}
+        # What listens where HOST says listens for the gateway alone: an instance is nobody else's business.
+        ours = {"PORT": str(address.port), MARK: str(self._state_dir)}
+        env = {**os.environ, "HOST": LOOPBACK, **launch.env, **ours}
         command = [*self._entry_point(launch, env), *expand_all(launch.args, env)]
         try:
             process = subprocess.Popen(

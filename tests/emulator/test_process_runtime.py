@@ -94,7 +94,14 @@ def test_children_of_an_instance_end_with_it(runtime: ProcessRuntime) -> None:
     handle = runtime.start(launch("sh", "-c", "sleep 61 & echo $!; exit 0"), log)
     handle.wait()
     child = int(log.tail(1))
-    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+    def gone() -> bool:
+        try:
+            return psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    until(gone)
 
 
 def test_an_endless_line_is_cut(runtime: ProcessRuntime) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from load import Load, at_once, request
-from running import EMULATOR, Emulator, manifest, until
+from running import EMULATOR, HELLO, Emulator, manifest, until
 
 
 def pids(bodies: Counter[str]) -> set[str]:
@@ -201,6 +201,37 @@ def test_an_image_without_a_command_names_the_line_to_add(emulator: Emulator) ->
     assert refused.returncode == 1
     assert '"example.com/other": "COMMAND"' in refused.stderr
     assert "knative-emulator.yaml" in refused.stderr
+
+
+def test_a_line_that_is_added_is_found_without_a_restart(emulator: Emulator) -> None:
+    emulator.up("--runtime", "process")
+    image = "example.com/later"
+    assert emulator.apply(manifest(image=image)).returncode == 1
+    emulator.config["images"][image] = HELLO
+    emulator.configure()
+    applied = emulator.apply(manifest(image=image, env={"AGAIN": "1"}))
+    assert applied.returncode == 0, applied.stderr
+    assert emulator.get().status_code == 200
+
+
+def test_a_setting_that_would_have_no_effect_is_refused(emulator: Emulator) -> None:
+    emulator.config["config"] = {"config-autoscaler": {"stable-windw": "6s"}}
+    emulator.start("--detach")
+    assert emulator.process is not None
+    assert emulator.process.wait(60) == 1
+    assert emulator.process.stderr is not None
+    assert "config-autoscaler: stable-windw has no effect here" in emulator.process.stderr.read()
+
+
+def test_detached_it_stays_up_when_a_service_fails_and_says_so(emulator: Emulator) -> None:
+    emulator.start("--detach", services=(manifest(env={"DIE_AT_START": "1"}),))
+    assert emulator.process is not None
+    assert emulator.process.wait(60) == 1
+    assert emulator.process.stderr is not None
+    assert emulator.process.stdout is not None
+    assert "can't go on" in emulator.process.stdout.read() + emulator.process.stderr.read()
+    assert "can't go on" in emulator.cli("logs", "hello").stdout
+    assert emulator.cli("down").stdout == "stopped\n"
 
 
 def test_a_missing_command_is_named(emulator: Emulator) -> None:

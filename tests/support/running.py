@@ -79,7 +79,7 @@ class Emulator:
         pytest.fail(f"it did not come up: exit code {self.process.wait()}, {self.process.stderr.read()}")
 
     def start(self, *options: str, services: tuple[dict[str, Any], ...] = ()) -> None:
-        (self.folder / "knative-emulator.yaml").write_text(yaml.safe_dump(self.config))
+        self.configure()
         files = ["-f", str(self.write(*services))] if services else []
         self._forget()
         self.process = subprocess.Popen(
@@ -89,6 +89,9 @@ class Emulator:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def configure(self) -> None:
+        (self.folder / "knative-emulator.yaml").write_text(yaml.safe_dump(self.config))
 
     def where(self) -> tuple[str, str]:
         return "--state-dir", str(self.state_dir)
