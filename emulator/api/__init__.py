@@ -1,8 +1,13 @@
 """The Kubernetes API: the only door for intent.
 
-kinds.py   which resources are served, as rows
-store.py   objects, versions, and who wants to hear of changes
-server.py  paths and verbs over HTTPS, with a token
-tls.py     the certificate authority and the kubeconfig in the state folder
-tables.py  the columns that a person sees
+kinds.py       which resources are served, as rows
+server.py      who may call, and which part answers: discovery.py and openapi.py, or, for targets.py's paths, verbs.py
+verbs.py       get, list, watch, create, update, patch, delete, log
+bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py reads one, patch.py applies changes
+core_types.py  what Secrets, ConfigMaps and Namespaces may hold
+admission.py   what a webhook would refuse is refused, what it would add is added
+store.py       objects, versions, and who wants to hear of changes
+history.py     the latest changes, and watches over them; selectors.py says of which objects
+answers.py     what goes out; tables.py has the columns that a person sees
+tls.py         the certificate authority and the kubeconfig in the state folder
 """

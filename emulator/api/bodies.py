@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from emulator.api import protobuf
 from emulator.api.core_types import invalid, unreadable
 from emulator.api.kinds import Kind
-from emulator.api.media_types import JSON
+from emulator.api.media_types import JSON, PROTOBUF
 from emulator.api.store import Object
 from emulator.errors import UnknownFormat, UserError
 
@@ -30,8 +31,14 @@ def read_json(raw: bytes) -> Any:
 
 def read_object(raw: bytes, media_type: str) -> Object:
     """An object of a POST or PUT. One without a Content-Type is JSON: Python's client sends none."""
+    if media_type == PROTOBUF:
+        try:
+            return protobuf.decode(raw)
+        except ValueError as error:
+            raise UserError(f"the request body can't be read: {error}") from error
     if media_type not in {"", JSON}:
-        raise UnknownFormat(f"the body of the request was in an unknown format - accepted media types include: {JSON}")
+        known = f"{JSON}, {PROTOBUF}"
+        raise UnknownFormat(f"the body of the request was in an unknown format - accepted media types include: {known}")
     document = read_json(raw)
     if not isinstance(document, dict):
         raise UserError("the request body is not an object")

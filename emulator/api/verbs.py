@@ -15,7 +15,7 @@ from emulator.api.bodies import check, check_nesting, read_json, read_object, re
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
 from emulator.api.kinds import POD, SERVING, Kind
-from emulator.api.media_types import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from emulator.api.media_types import JSON_PATCH, MERGE_PATCH, PROTOBUF, STRATEGIC_PATCH
 from emulator.api.selectors import selection
 from emulator.api.store import Object, Store, check_preconditions
 from emulator.api.tables import table
@@ -247,7 +247,7 @@ def _dry_run(values: list[Any]) -> bool:
 def _repeated(request: Request, kind: Kind, raw: bytes) -> tuple[str, ...]:
     """Warnings of fields that a body has twice; raises UserError where it is to be strict."""
     validation = request.args.get("fieldValidation") or "Warn"
-    if validation == "Ignore":
+    if validation == "Ignore" or request.mimetype == PROTOBUF:
         return ()
     words = tuple(f'duplicate field "{field}"' for field in repeated_fields(raw))
     if words and validation == "Strict":

@@ -184,6 +184,19 @@ def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
     run("delete", "ksvc", "kept")
 
 
+def test_create_sends_protobuf(run: Kubectl) -> None:
+    run("create", "ns", "made")
+    run("create", "secret", "generic", "keys", "-n", "made", "--from-literal=one=ä", "--from-literal=none=")
+    assert document(run, "secret", "keys", "-n", "made")["data"] == {"one": "w6Q=", "none": ""}
+    run("create", "configmap", "map", "-n", "made", "--from-literal=k=v")
+    stored = document(run, "configmap", "map", "-n", "made")
+    assert stored["data"] == {"k": "v"}
+    run("create", "configmap", "map", "-n", "made", "--from-literal=k=v", "--dry-run=server", fails=True)
+    run("apply", "-f", "-", document=stored | {"data": {"k": "w"}, "metadata": {"name": "map", "namespace": "made"}})
+    assert document(run, "configmap", "map", "-n", "made")["data"] == {"k": "w"}
+    run("delete", "configmap", "map", "-n", "made")
+
+
 def test_explain_and_api_resources(run: Kubectl) -> None:
     assert "serving.knative.dev" in run("explain", "ksvc").stdout
     assert "kservice,ksvc" in run("api-resources", "--api-group=serving.knative.dev").stdout

@@ -1,0 +1,63 @@
+import contextlib
+import random
+
+import pytest
+
+from emulator.api.protobuf import MAGIC, decode
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def envelope(kind: bytes, raw: bytes) -> bytes:
+    return MAGIC + field(1, field(1, b"v1") + field(2, kind)) + field(2, raw) + field(3, b"") + field(4, b"")
+
+
+SECRET = envelope(
+    b"Secret",
+    field(1, field(1, b"keys") + field(2, b"") + field(7, 0) + field(11, field(1, b"a") + field(2, b"b")))
+    + field(2, field(1, b"one") + field(2, b"\xff"))
+    + field(2, field(1, b"none"))
+    + field(3, b"Opaque"),
+)
+
+
+def test_a_secret() -> None:
+    assert decode(SECRET) == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "keys", "labels": {"a": "b"}},
+        "data": {"one": "/w==", "none": ""},
+        "type": "Opaque",
+    }
+
+
+def test_delete_options() -> None:
+    raw = field(1, 5) + field(2, field(1, b"id")) + field(4, b"Background") + field(5, b"All")
+    assert decode(envelope(b"DeleteOptions", raw)) == {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "gracePeriodSeconds": 5,
+        "preconditions": {"uid": "id"},
+        "propagationPolicy": "Background",
+        "dryRun": ["All"],
+    }
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", MAGIC, MAGIC + b"\xff" * 20, envelope(b"Pod", b""), SECRET[:-3]])
+def test_what_can_not_be_read_is_told(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"it|protobuf"):
+        decode(raw)
+
+
+def test_noise_is_an_object_or_a_value_error() -> None:
+    rng = random.Random(3)
+    for _ in range(3000):
+        noisy = bytearray(SECRET)
+        for _ in range(rng.randrange(1, 4)):
+            noisy[rng.randrange(len(noisy))] = rng.randrange(256)
+        with contextlib.suppress(ValueError):
+            assert isinstance(decode(bytes(noisy)), dict)
