@@ -6,9 +6,6 @@ Starts everything itself, or loads what runs already with --url and --accounts. 
 login was lost, or it could not be done, and one sentence on standard error says why; 2 the command line is wrong.
 """
 
-# ruff: noqa: T201 # a program that says how far it is
-from loadtest import people  # isort: skip # first: locust patches sockets and locks, which nobody must have by then
-
 import argparse
 import contextlib
 import logging
