@@ -10,11 +10,10 @@ from collections.abc import Callable
 from gevent import signal_handler as on_signal
 from gevent import sleep, spawn
 from gevent.event import Event
-from gevent.pywsgi import WSGIServer
 
 from emulator.api import kinds, tls
 from emulator.api.admission import Admission
-from emulator.api.server import make_app
+from emulator.api.server import ApiServer, make_app
 from emulator.api.store import Store
 from emulator.controller import Controller
 from emulator.core.settings import ConfigError
@@ -94,7 +93,7 @@ class Emulator:
         self._controller.connect(self._plane, self._kubelet, self.port)
         who = tls.identity(options.state_dir)
         app = make_app(store, self.admission, logs, token=who.token, describe=self._controller.describe)
-        self._api = WSGIServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))
+        self._api = ApiServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))
         api_port = _listen(self._listen_api, options.api_port, "--api-port")
         self.kubeconfig = options.state_dir / "kubeconfig"
         tls.write_kubeconfig(self.kubeconfig, who, api_port)

@@ -116,6 +116,19 @@ def test_nonsense_is_answered(emulator: Emulator, session: requests.Session) -> 
     assert emulator.get(service="after").status_code == 200
 
 
+def test_a_watcher_that_never_reads_holds_up_nobody(session: requests.Session) -> None:
+    secrets = f"{session.server}{COLLECTIONS[3]}"
+    big = {"a": "x" * 50_000}
+    with session.get(secrets, params={"watch": "true"}, stream=True, timeout=SECONDS) as watch:
+        assert watch.status_code == 200
+        for index in range(200):  # 13 MB of events: more than the buffers of a connection take
+            body = {"metadata": {"name": f"s{index}"}, "stringData": big}
+            assert session.post(secrets, json=body, timeout=SECONDS).status_code == 201
+        assert len(session.get(secrets, timeout=SECONDS).json()["items"]) == 200
+        events = (json.loads(line) for line in watch.iter_lines())
+        assert [next(events)["object"]["metadata"]["name"] for _ in range(200)] == [f"s{i}" for i in range(200)]
+
+
 def _mutated(rng: random.Random) -> Any:
     """A Service, a Secret or a JSON patch in which a few places hold something else."""
     secret = {"metadata": {"name": "s", "labels": {"a": "b"}}, "stringData": {"a": "b"}, "data": {"c": "ZA=="}}
