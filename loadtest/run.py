@@ -6,6 +6,9 @@ Starts everything itself, or loads what runs already with --url and --accounts. 
 login was lost, or it could not be done, and one sentence on standard error says why; 2 the command line is wrong.
 """
 
+# First: locust patches sockets and locks when it is imported, which nobody must have taken hold of by then.
+from loadtest import people  # isort: skip
+
 import argparse
 import contextlib
 import logging
