@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import gevent
-from gevent import Greenlet
+from gevent import Greenlet, GreenletExit
 
 from emulator.core.instance import Signal
 from emulator.core.probe import Health, Kind, Verdict, read_probes
@@ -29,6 +29,7 @@ class Kubelet:
         self._lives: dict[str, Greenlet[..., None]] = {}
         self._handles: dict[str, Handle] = {}
         self._stopping: dict[str, float] = {}
+        self._preparing: set[str] = set()
 
     def start(self, launch: Launch) -> None:
         self._lives[launch.instance] = gevent.spawn(self._live, launch)
@@ -37,6 +38,8 @@ class Kubelet:
         handle = self._handles.get(instance)
         if handle:
             handle.stop(grace)
+        elif instance in self._preparing:
+            self._lives[instance].kill(block=False)
         else:
             # It was told to start a moment ago: it will find this when it has.
             self._stopping[instance] = grace
@@ -52,6 +55,7 @@ class Kubelet:
         log = self._logs.open(instance)
         try:
             health = self._health(launch)
+            self._prepare(launch)
             handle = self._runtime.start(launch, log)
         except LaunchError as error:
             del self._lives[instance]
@@ -65,6 +69,15 @@ class Kubelet:
         watch.kill()
         del self._handles[instance], self._lives[instance]
         self._report(Report(instance, Signal.EXITED, exit_code=ended.code, message=ended.last_lines))
+
+    def _prepare(self, launch: Launch) -> None:
+        self._preparing.add(launch.instance)
+        try:
+            self._runtime.prepare(launch)
+        except GreenletExit as told:
+            raise LaunchError("ContainerCreating", "it was told to stop before it had its image") from told
+        finally:
+            self._preparing.discard(launch.instance)
 
     @staticmethod
     def _health(launch: Launch) -> Health:

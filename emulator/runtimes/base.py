@@ -91,8 +91,15 @@ class Handle(Protocol):
 class Runtime(Protocol):
     """Starts instances. All calls are made from greenlets and must let others run while they wait."""
 
+    def prepare(self, launch: Launch) -> None:
+        """Get what a start takes; raises LaunchError if it can't be had.
+
+        An image may take minutes to come: a greenlet that waits here may be killed, and nothing is left of it.
+        """
+        ...
+
     def start(self, launch: Launch, log: "LogSink") -> Handle:
-        """Start it; raises LaunchError."""
+        """Start what is prepared; raises LaunchError."""
         ...
 
     def sweep(self) -> int:

@@ -40,11 +40,12 @@ class _Auto:
         self._process = process
         self._docker = docker
 
-    def start(self, launch: Launch, log: LogSink) -> Handle:
+    def prepare(self, launch: Launch) -> None:
+        """Raise LaunchError, with both ways out, where there is neither a command nor an image."""
         if self._process.knows(launch.image):
-            return self._process.start(launch, log)
+            return
         try:
-            return self._docker.start(launch, log)
+            self._docker.prepare(launch)
         except NoEngineError as error:
             remedy = (
                 f"{self._process.remedy(launch.image)}, or start Docker, which could run the image itself ({error})"
@@ -56,6 +57,10 @@ class _Auto:
             raise LaunchError(
                 error.kind, f"{error}; to run a process instead, {self._process.remedy(launch.image)}"
             ) from error
+
+    def start(self, launch: Launch, log: LogSink) -> Handle:
+        runtime = self._process if self._process.knows(launch.image) else self._docker
+        return runtime.start(launch, log)
 
     def sweep(self) -> int:
         return self._process.sweep() + self._docker.sweep()

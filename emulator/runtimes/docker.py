@@ -53,8 +53,21 @@ class DockerRuntime:
         """Raise NoEngineError if no engine answers."""
         self._engine.call(lambda client: client.ping())
 
+    def prepare(self, launch: Launch) -> None:
+        """Get the image, by its pull policy: what is here is not asked for again, unless the policy is Always."""
+        image, policy = launch.image, launch.container.get("imagePullPolicy")
+        if policy != "Always" and self._is_here(image):
+            return
+        if policy == "Never":
+            why = f'Container image "{image}" is not present with pull policy of Never'
+            raise LaunchError("ErrImageNeverPull", why)
+        try:
+            self._engine.pull(image)
+        except RefusedError as error:
+            raise _not_pulled(image, str(error)) from error
+
     def start(self, launch: Launch, log: LogSink) -> Handle:
-        image = self._image(launch)
+        image = self._image(launch.image)
         labels = {
             STATE_LABEL: self._owner,
             POD_LABEL: launch.instance,
@@ -109,22 +122,19 @@ class DockerRuntime:
         if not self._present:
             self._trace.unlink(missing_ok=True)
 
-    def _image(self, launch: Launch) -> Mapping[str, Any]:
-        """The configuration of the image, pulled if need be; raises LaunchError."""
-        image, policy = launch.image, launch.container.get("imagePullPolicy")
-        if policy != "Always":
-            try:
-                return self._engine.call(lambda client: _config(client, image))
-            except RefusedError as error:
-                if not error.missing:
-                    raise LaunchError("ImageInspectError", str(error)) from error
-        if policy == "Never":
-            raise LaunchError(
-                "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
-            )
+    def _is_here(self, image: str) -> bool:
         try:
-            self._engine.pull(image)
-            return self._engine.call(lambda client: _config(client, image))
+            self._engine.call(lambda client: client.images.get(image))
+        except RefusedError as error:
+            if error.missing:
+                return False
+            raise LaunchError("ImageInspectError", str(error)) from error
+        return True
+
+    def _image(self, image: str) -> Mapping[str, Any]:
+        """The configuration of an image that is here."""
+        try:
+            return self._engine.call(lambda client: client.images.get(image).attrs["Config"] or {})
         except RefusedError as error:
             raise _not_pulled(image, str(error)) from error
 
@@ -213,11 +223,6 @@ def _address(network: Mapping[str, Any], port: int, *, publish: bool) -> Address
         return Address(network["IPAddress"], port)
     bindings = (network["Ports"] or {}).get(f"{port}/tcp")
     return Address(LOOPBACK, int(bindings[0]["HostPort"]) if bindings else 0)
-
-
-def _config(client: Client, image: str) -> Mapping[str, Any]:
-    config: Mapping[str, Any] = client.images.get(image).attrs["Config"] or {}
-    return config
 
 
 def _remove(engine: Engine, container: Any) -> None:

@@ -20,6 +20,8 @@ Client = Any
 
 #: Calls at a time. An engine starts containers one after the other for the most part; the SDK keeps 10 connections.
 THREADS = 8
+#: Images that are pulled at a time: a registry that hangs must keep neither containers nor other images waiting.
+PULLS = 4
 #: The network that containers are in, and its bridge where the engine runs on this very machine.
 NETWORK, BRIDGE = "bridge", "docker0"
 
@@ -44,8 +46,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._workers = ThreadPool(THREADS)
-        # Images are pulled one at a time, as a kubelet does, and don't keep containers from starting meanwhile.
-        self._puller = ThreadPool(1)
+        self._pullers = ThreadPool(PULLS)
         self._connecting = threading.Lock()
         self._client: Client = None
         self.routed = False
@@ -60,7 +61,7 @@ class Engine:
 
     def pull(self, image: str) -> None:
         """Get an image from its registry. Raises NoEngineError, RefusedError."""
-        self._in(self._puller, lambda client: _pull(client, image))
+        self._in(self._pullers, lambda client: _pull(client, image))
 
     def _in(self, pool: ThreadPool, ask: Callable[[Client], T]) -> T:
         # An error that leaves a thread is printed with its traceback as well, so ours come back as values.

@@ -51,10 +51,14 @@ class ProcessRuntime:
         """What to do about an image that it doesn't have, in words."""
         return f'add the line `  "{image}": "COMMAND"` under `images:` in {self._config_file}'
 
-    def start(self, launch: Launch, log: LogSink) -> Handle:
+    def prepare(self, launch: Launch) -> None:
+        """Raise LaunchError where neither the manifest nor the table says what to run."""
         if not launch.command and not self.knows(launch.image):
             why = f'no command stands for image "{launch.image}": {self.remedy(launch.image)}'
             raise LaunchError("ContainerMissing", why)
+
+    def start(self, launch: Launch, log: LogSink) -> Handle:
+        self.prepare(launch)  # the table is read anew each time
         address = Address(LOOPBACK, free_port())
         # What listens where HOST says listens for the gateway alone: an instance is nobody else's business.
         ours = {"PORT": str(address.port), MARK: str(self._state_dir)}

@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -263,6 +264,25 @@ def test_a_scaled_service_has_as_many_containers(emulator: Emulator, image: str,
     until(lambda: len({emulator.get(service="greeter").text for _ in range(20)}) == 3)
     assert emulator.cli("delete", "ksvc", "greeter").returncode == 0
     until(lambda: not containers())
+
+
+def test_an_image_that_does_not_come_keeps_nobody_from_leaving(
+    emulator: Emulator, image: str, containers: Containers
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as registry:
+        registry.settimeout(60)
+        emulator.up()
+        name = f"localhost:{registry.getsockname()[1]}/silent:v1"
+        assert emulator.apply(manifest("silent", image=name), options=("--no-wait",)).returncode == 0
+        asked, _ = registry.accept()
+        with asked:
+            assert emulator.apply(greeter()).returncode == 0, "others start meanwhile"
+            assert emulator.cli("delete", "ksvc", "silent").returncode == 0
+            until(lambda: all("silent" not in line for line in emulator.cli("get", "pods").stdout.splitlines()))
+            assert emulator.apply(manifest("silent", image=name), options=("--no-wait",)).returncode == 0
+            until(lambda: "silent" in emulator.cli("get", "pods").stdout)
+            assert emulator.interrupt() == 0
+    assert not containers()
 
 
 def test_a_missing_image_names_both_ways_out(emulator: Emulator, image: str) -> None:
