@@ -10,7 +10,7 @@ from flask import Request, Response
 
 from emulator.api import patch
 from emulator.api.admission import Admission, Manner
-from emulator.api.answers import answer, failure, lines, success
+from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
@@ -194,7 +194,7 @@ class Verbs:
         if found is None:
             raise UserError(f'container "{container}" in pod "{target.name}" is waiting to start: ContainerCreating')
         text = found.read(follow=_flag(request, "follow"), tail=_number(request, "tailLines"))
-        return Response(text, mimetype="text/plain")
+        return Stream(text, mimetype="text/plain")
 
     def _selected(self, request: Request, target: Target) -> Iterable[Object]:
         args = request.args
