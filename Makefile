@@ -3,12 +3,14 @@ PYTHON ?= python3
 export STARTED := $(shell $(PYTHON) -c 'import time; print(time.time())')
 # Where `make up` has the gateway listen.
 PORT ?= 8080
+# Options of `make load`.
+LOAD ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test lock clean
+.PHONY: help up down check test load lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +39,9 @@ down: $(VENV)/ready ## stop what `make up` started
 test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
 	$(BIN)/pytest -q
+
+load: $(VENV)/dev ## load the login function from zero, and write a report: LOAD="--shape storm --users 2000" changes how
+	@$(BIN)/python -m loadtest.run $(LOAD)
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)

@@ -113,6 +113,8 @@ class Client:
             )
         except requests.ConnectionError as error:
             raise self._nobody() from error
+        except requests.Timeout as error:
+            raise MachineError(f"the emulator at {self._server} has not answered within {TIMEOUT:g} s") from error
         if response.ok:
             return response
         status = response.json()
