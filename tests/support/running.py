@@ -70,11 +70,13 @@ class Emulator:
         self.session.trust_env = False
 
     def up(self, *options: str, services: tuple[dict[str, Any], ...] = ()) -> None:
-        self.start(*options, services=services)
+        # A port that it takes itself: one that was found free may be another program's by then.
+        self.start("--port", "0", *options, services=services)
         assert self.process is not None
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("gateway "):
+                self.port = int(line.split()[1].rpartition(":")[2])
                 return
         pytest.fail(f"it did not come up: exit code {self.process.wait()}, {self.process.stderr.read()}")
 
