@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 
 from gevent import signal_handler as on_signal
@@ -29,6 +30,8 @@ from emulator.service_discovery import variables
 from emulator.settings import Settings, read_settings
 
 LOOPBACK = "127.0.0.1"
+#: Seconds after which the controller steps again when a step has failed, as a controller's work queue backs off.
+RETRY_SECONDS = 1.0
 #: Seconds that requests in hand get when the emulator stops, before their instances are told to end.
 DRAIN = 10.0
 
@@ -133,7 +136,11 @@ class Emulator:
         """The controller's loop on the wall's clock: it steps when something is due, or when it is woken."""
         while True:
             self._wake.clear()
-            due = self._controller.step()
+            try:
+                due = self._controller.step()
+            except Exception:  # noqa: BLE001 - one object's fault must not end the work for all others
+                traceback.print_exc()
+                due = time.time() + RETRY_SECONDS
             self._wake.wait(timeout=max(0.0, due - time.time()))
 
     def _listen_api(self, host: str, port: int) -> int:
