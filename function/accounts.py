@@ -41,7 +41,7 @@ def add(database: Database, name: str, password_hash: str) -> bool:
         InputError: the name is none.
     """
     user = _user(name, password_hash)
-    return database.write(lambda connection: users.add(connection, user))
+    return database.write(user.name, lambda connection: users.add(connection, user))
 
 
 def exists(database: Database, name: str) -> bool:
@@ -56,7 +56,7 @@ def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
         InputError: there is no such user.
     """
     wanted, when = _normal(name), int(time.time()) if disabled else None
-    if not database.write(lambda connection: users.set_disabled(connection, wanted, when)):
+    if not database.write(wanted, lambda connection: users.set_disabled(connection, wanted, when)):
         raise InputError(f"There is no user {wanted!r}: see `login-function users list`.")
 
 
@@ -89,7 +89,7 @@ def import_users(database: Database, text: str, kind: str) -> int:
         if bad:
             raise BadImportError(sorted(bad))
 
-    database.write(work)
+    database.write("users", work)
     return len(good)
 
 

@@ -119,7 +119,7 @@ def check(service: Service, name: str, password: str, patience: Patience) -> Att
         return Attempt(None, user_id, _reason(user), timing)
     if verdict.fresh is not None and stored is not None:
         fresh, old = verdict.fresh, stored
-        service.database.write(lambda connection: users.swap_hash(connection, user.id, old, fresh))
+        service.database.write(user.name, lambda connection: users.swap_hash(connection, user.id, old, fresh))
     return Attempt(user, user_id, "", timing)
 
 

@@ -83,7 +83,7 @@ class Sessions:
         """Start a session and return its first refresh token."""
         presented = Presented(uuid.uuid4().hex, 1, secrets.token_bytes(16))
         session = Session(presented.session_id, user_id, _digest(presented.secret), 1, now, now, now + self._lifetime)
-        self._database.write(lambda connection: rows.add(connection, session))
+        self._database.write(session.id, lambda connection: rows.add(connection, session))
         return self._token(presented)
 
     def refresh(self, token: str, now: int) -> Refreshed:
@@ -93,7 +93,9 @@ class Sessions:
             Refusal: 400 invalid_grant, whatever is wrong with the token; the reason is for the log.
         """
         presented = self._read(token)
-        outcome = self._database.write(lambda connection: self._rotate(connection, presented, now))
+        outcome = self._database.write(
+            presented.session_id, lambda connection: self._rotate(connection, presented, now)
+        )
         if isinstance(outcome, str):
             raise _invalid_grant(outcome)
         return outcome
@@ -109,10 +111,10 @@ class Sessions:
             if self._session(connection, presented):
                 rows.end(connection, presented.session_id)
 
-        self._database.write(work)
+        self._database.write(presented.session_id, work)
 
     def end_all(self, user_id: str) -> None:
-        self._database.write(lambda connection: rows.end_all(connection, user_id))
+        self._database.write(user_id, lambda connection: rows.end_all(connection, user_id))
 
     def _rotate(self, connection: Connection, presented: Presented, now: int) -> Refreshed | str:
         # Returns the reason rather than raising it: what was written on the way (an ended session) has to stay.

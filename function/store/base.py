@@ -26,10 +26,11 @@ class Database(Protocol):
 
     def read(self, work: Callable[[Connection], T]) -> T: ...
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """As `read`, alone with the data: what `work` reads holds until it has written.
+    def write(self, subject: str, work: Callable[[Connection], T]) -> T:
+        """As `read`, and one at a time for each `subject` across all instances.
 
-        It may be run more than once.
+        What `work` reads about its subject (a session's id, a user's name ...) holds until it has written. What it does
+        to others has to be right whatever they do meanwhile. It may be run more than once.
         """
         ...
 

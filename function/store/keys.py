@@ -22,7 +22,7 @@ def shared(database: Database, purpose: str, make: Callable[[], str], now: int) 
         )
         return _first(connection, purpose) or candidate
 
-    return database.write(settle)
+    return database.write(purpose, settle)
 
 
 def _first(connection: Connection, purpose: str) -> str | None:

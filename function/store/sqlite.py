@@ -54,7 +54,7 @@ class SqliteDatabase:
     def read(self, work: Callable[[Connection], T]) -> T:
         return self._lane.run(lambda: self._transaction("BEGIN", work))
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, subject: str, work: Callable[[Connection], T]) -> T:  # noqa: ARG002 - one writer for all subjects
         return self._lane.run(lambda: self._transaction("BEGIN IMMEDIATE", work))
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def test_an_export_is_imported_as_it_was(database: SqliteDatabase) -> None:
     accounts.add(database, "\N{LATIN SMALL LETTER E WITH ACUTE}va", HASH)
     accounts.set_disabled(database, "alice", disabled=True)
     before, exported = database.read(users.every), "\n".join(accounts.export(database))
-    database.write(lambda connection: connection.change("DELETE FROM users"))
+    database.write("test", lambda connection: connection.change("DELETE FROM users"))
     assert accounts.import_users(database, exported, "json") == 2
     assert database.read(users.every) == before
 

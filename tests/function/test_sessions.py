@@ -16,7 +16,7 @@ USER = User("user-1", "alice", None, None, 0)
 
 @pytest.fixture
 def sessions(database: SqliteDatabase) -> Sessions:
-    database.write(lambda connection: users.add(connection, USER))
+    database.write("test", lambda connection: users.add(connection, USER))
     return Sessions(database, KEY, lifetime=1000, grace=30)
 
 
@@ -68,7 +68,7 @@ def test_t5_a_database_that_was_restored_goes_on_from_what_the_client_has(
     first = sessions.begin(USER.id, 0)
     second = sessions.refresh(first, 1).token
     third = sessions.refresh(second, 2).token
-    database.write(lambda connection: connection.change("UPDATE sessions SET generation = 1"))
+    database.write("test", lambda connection: connection.change("UPDATE sessions SET generation = 1"))
     assert sessions.refresh(third, 3).user == USER
 
 
@@ -88,7 +88,7 @@ def test_t5_tokens_of_another_key_are_forged(sessions: Sessions, database: Sqlit
 
 def test_t6_a_disabled_user_has_no_sessions(sessions: Sessions, database: SqliteDatabase) -> None:
     token = sessions.begin(USER.id, 0)
-    assert database.write(lambda connection: users.set_disabled(connection, "alice", 1))
+    assert database.write("test", lambda connection: users.set_disabled(connection, "alice", 1))
     assert reason(sessions, token, 1) == "unknown session"
     # One that began at the same moment, before the login saw it:
     late = sessions.begin(USER.id, 1)
@@ -105,7 +105,7 @@ def test_expired_sessions_of_a_user_go_at_the_next_login(sessions: Sessions, dat
 def test_ending_takes_the_secret_and_not_only_the_id(sessions: Sessions, database: SqliteDatabase) -> None:
     token = sessions.begin(USER.id, 0)
     session = Session("00" * 16, USER.id, "not its hash", 1, 0, 0, 1000)
-    database.write(lambda connection: rows.add(connection, session))
+    database.write("test", lambda connection: rows.add(connection, session))
     sessions.end(token)
     assert reason(sessions, token, 1) == "unknown session"
     assert database.read(lambda connection: rows.by_id(connection, "00" * 16)) == session

@@ -58,7 +58,9 @@ def test_migrations_are_applied_once(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_is_left_alone(database: SqliteDatabase, tmp_path: Path) -> None:
-    database.write(lambda connection: connection.change("INSERT INTO migrations (number, name) VALUES (9999, 'x')"))
+    database.write(
+        "test", lambda connection: connection.change("INSERT INTO migrations (number, name) VALUES (9999, 'x')")
+    )
     with pytest.raises(StoreError, match="newer"):
         SqliteDatabase(tmp_path / "login.db", ThreadLane(1))
 
@@ -69,14 +71,14 @@ def test_work_that_fails_leaves_nothing_behind(database: SqliteDatabase) -> None
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        database.write(work)
+        database.write("test", work)
     assert database.read(users.every) == []
 
 
 def test_n8_a_hash_is_swapped_only_for_the_one_that_was_verified(database: SqliteDatabase) -> None:
-    database.write(lambda connection: users.add(connection, USER))
-    assert not database.write(lambda connection: users.swap_hash(connection, USER.id, "another", "new"))
-    assert database.write(lambda connection: users.swap_hash(connection, USER.id, "old", "new"))
+    database.write("test", lambda connection: users.add(connection, USER))
+    assert not database.write("test", lambda connection: users.swap_hash(connection, USER.id, "another", "new"))
+    assert database.write("test", lambda connection: users.swap_hash(connection, USER.id, "old", "new"))
     assert database.read(users.every)[0].password_hash == "new"
 
 
