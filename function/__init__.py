@@ -3,7 +3,7 @@
 Read in this order:
 
     main.py app.py      the framework's target, and the one service behind it
-    cli.py commands.py accounts.py      `login-function serve | settings | users ...`
+    cli.py commands.py accounts.py      `login-function serve | settings | users ... | check | calibrate`
     serve.py server.py listener.py http1.py     our own server: strict HTTP/1.1 on gevent, from start to a clean end
     routes.py           method and path -> handler
     call.py answers.py errors.py        what comes in, what goes out
@@ -14,4 +14,5 @@ Read in this order:
     sessions.py tokens.py names.py      refresh tokens, access tokens, user names
     store/              the database
     settings.py quota.py logs.py metrics.py
+    checkup.py calibrate.py     what is misconfigured; what a storm takes
 """

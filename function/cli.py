@@ -1,4 +1,4 @@
-"""`login-function serve | users ... | settings`.
+"""`login-function serve | users ... | settings | check | calibrate`.
 
 What a command needs is imported when it runs: `serve` is a cold start.
 """
@@ -31,6 +31,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("serve", help="serve HTTP until SIGTERM").set_defaults(run=_serve)
     commands.add_parser("settings", help="print the settings as a Markdown table").set_defaults(run=_settings)
+    check = commands.add_parser("check", help="tell what is misconfigured, and what to do about it")
+    check.set_defaults(run=_check)
+    calibrate = commands.add_parser("calibrate", help="measure the hash rate, and size the manifest for a storm")
+    calibrate.set_defaults(run=_calibrate)
+    numbers = {
+        "--logins": (_count, "100000", "people who log in at once"),
+        "--within": (_number, "60", "seconds over which they come"),
+        "--wait": (_number, "30", "seconds that nobody is to wait longer than"),
+        "--start": (_number, "5", "seconds until new instances answer, from zero"),
+        "--cpus": (_number, "1", "vCPUs of an instance"),
+        "--seconds": (_number, "3", "how long to measure"),
+    }
+    for name, (parse, default, what) in numbers.items():
+        calibrate.add_argument(name, type=parse, default=default, metavar="N", help=f"{what} (default: %(default)s)")
+
     users = commands.add_parser("users", help="manage the users in the database").add_subparsers(
         required=True, metavar="ACTION"
     )
@@ -71,6 +86,39 @@ def _settings(_options: argparse.Namespace) -> int:
 
     print(markdown(), end="")
     return 0
+
+
+def _check(_options: argparse.Namespace) -> int:
+    from function.checkup import run  # noqa: PLC0415
+
+    findings = list(run(os.environ))
+    for finding in findings:
+        print(f"{finding.severity}: {finding.text}")
+    return int(any(finding.severity == "error" for finding in findings))
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from function import calibrate, quota, settings  # noqa: PLC0415
+
+    loaded = settings.load(os.environ)
+    rate = calibrate.measure(loaded.hash_cost, loaded.hash_threads or quota.detect(), options.seconds)
+    storm = calibrate.Storm(options.logins, options.within, options.wait, options.start)
+    planned = calibrate.plan(storm, rate.seconds_per_hash, options.cpus, loaded.login_deadline)
+    for line in calibrate.report(rate, storm, planned, options.cpus):
+        print(line)
+    return 0
+
+
+def _number(text: str) -> float:
+    if not 0 < (value := float(text)) < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise ValueError(text)
+    return value
 
 
 def _users(options: argparse.Namespace) -> int:

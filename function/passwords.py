@@ -95,6 +95,14 @@ class Passwords:
         stale = not stored.startswith(f"{self._prefix}$2b${self.cost:02}$")
         return Verdict(ok, self.hash(password) if ok and stale else None)
 
+    def readable(self, stored: str) -> bool:
+        """Whether `verify` can make anything of a stored hash."""
+        try:
+            pepper, _ = recipe(stored)
+        except BadHashError:
+            return False
+        return pepper is None or pepper in self._keys
+
     @property
     def _prefix(self) -> str:
         return f"$hs384v1${self._current}"

@@ -223,6 +223,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
+def variables() -> tuple[str, ...]:
+    """The names of the environment variables."""
+    return tuple(field.metadata["env"] for field in dataclasses.fields(Settings))
+
+
 def markdown() -> str:
     """The rows as the table of docs/settings.md."""
     lines = ["| Variable | Default | Range | What it does |", "|---|---|---|---|"]
