@@ -22,9 +22,9 @@ def document(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, s
     return Response(json.dumps(body), status, headers, content_type=JSON_TYPE)
 
 
-def empty() -> Response:
-    """204, without the Content-Type that Flask would give to nothing."""
-    response = Response(status=204)
+def empty(status: int = 204, headers: Mapping[str, str] | None = None) -> Response:
+    """Nothing, without the Content-Type that Flask would give to it."""
+    response = Response(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response
 

@@ -11,6 +11,7 @@ from function.errors import BadHashError, Refusal
 from function.hashing import Patience, Timing
 from function.passwords import Verdict
 from function.service import Service
+from function.sessions import Grant
 from function.store import users
 from function.store.users import User
 
@@ -19,7 +20,7 @@ class Attempt(NamedTuple):
     """How a login ended.
 
     Attributes:
-        user: who it is, or None when it was refused.
+        user: who it is, with the hash that the password was checked against; None when it was refused.
         user_id: the account that was tried, where there is one; for the log only.
         reason: why it was refused; for the log only (A1).
         timing: what it cost.
@@ -36,33 +37,48 @@ def login(service: Service, call: Call) -> Response:
     fields = call.fields(("username", "password"))
     if fields.keys() != {"username", "password"}:
         raise Refusal(400, "Send username and password.")
-    attempt = attempted(service, call, fields["username"], fields["password"])
-    if attempt.user is None:
+    attempt, grant = _begun(service, call, fields["username"], fields["password"])
+    if grant is None:
         raise Refusal(
             401,
             "The user name or the password is wrong.",
             code="invalid_grant",
             headers={"WWW-Authenticate": 'Bearer realm="login"'},
-            reason=attempt.reason,
+            reason=attempt.reason or "the account changed meanwhile",
         )
-    response = granted(service, attempt.user.id, service.sessions.begin(attempt.user.id, service.now()))
+    response = granted(service, grant)
     # Only where it succeeded: on a refusal it would tell to the microsecond what A1 keeps level.
     queued, hashed = (f"{seconds * 1000:.1f}" for seconds in attempt.timing)
     response.headers["Server-Timing"] = f"queue;dur={queued}, hash;dur={hashed}"
     return response
 
 
-def granted(service: Service, user_id: str, refresh_token: str) -> Response:
+def granted(service: Service, grant: Grant) -> Response:
     """The token response of RFC 6749 section 5.1."""
     return document(
         {
-            "access_token": service.tokens.issue(user_id, service.now()),
+            "access_token": service.tokens.issue(grant.user.id, grant.session_id, service.now()),
             "token_type": "Bearer",
             "expires_in": service.tokens.ttl,
-            "refresh_token": refresh_token,
+            "refresh_token": grant.token,
         },
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _begun(service: Service, call: Call, name: str, password: str) -> tuple[Attempt, Grant | None]:
+    attempt = attempted(service, call, name, password)
+    grant = _session(service, attempt)
+    if attempt.user and grant is None:
+        # The user's row has changed while the password was hashed. It may be no more than a new hash of the same
+        # password, made by another login at the same time, so it is judged once more.
+        attempt = attempted(service, call, name, password)
+        grant = _session(service, attempt)
+    return attempt, grant
+
+
+def _session(service: Service, attempt: Attempt) -> Grant | None:
+    return service.sessions.begin(attempt.user, service.now()) if attempt.user else None
 
 
 def attempted(service: Service, call: Call, name: str, password: str) -> Attempt:
@@ -118,8 +134,9 @@ def check(service: Service, name: str, password: str, patience: Patience) -> Att
     if user is None or not verdict.ok:
         return Attempt(None, user_id, _reason(user), timing)
     if verdict.fresh is not None and stored is not None:
-        fresh, old = verdict.fresh, stored
-        service.database.write(user.name, lambda connection: users.swap_hash(connection, user.id, old, fresh))
+        found, fresh = user, verdict.fresh
+        if service.database.write(found.name, lambda connection: users.swap_hash(connection, found.id, stored, fresh)):
+            user = found._replace(password_hash=fresh)
     return Attempt(user, user_id, "", timing)
 
 

@@ -1,17 +1,27 @@
-"""The token endpoints: refresh, logout, userinfo, public keys."""
+"""The token endpoints: refresh, logout, revoke, userinfo, public keys."""
+
+import contextlib
+from typing import NamedTuple
 
 from flask import Response
 
+from function import sessions
 from function.answers import FORM_TYPE, document, empty
 from function.call import Call
 from function.errors import Refusal
 from function.login import granted
 from function.service import Service
-from function.store import users
 from function.store.users import User
 
 #: Seconds for which a relying party may keep the public keys; shorter than a new key is published before it signs.
 JWKS_MAX_AGE = 300
+
+
+class Bearer(NamedTuple):
+    """Who has sent an access token, and of which of their sessions it is."""
+
+    user: User
+    session_id: str
 
 
 def token(service: Service, call: Call) -> Response:
@@ -28,7 +38,7 @@ def token(service: Service, call: Call) -> Response:
         raise Refusal(400, "refresh_token is missing.")
     refreshed = service.sessions.refresh(fields["refresh_token"], service.now())
     call.notes["user"] = refreshed.user.id
-    return granted(service, refreshed.user.id, refreshed.token)
+    return granted(service, refreshed)
 
 
 def logout(service: Service, call: Call) -> Response:
@@ -37,8 +47,7 @@ def logout(service: Service, call: Call) -> Response:
     204 also for a token that is known to nobody: the session is not there, which is what was asked for.
     """
     if call.request.args.get("all") == "true":
-        user = bearer(service, call)
-        service.sessions.end_all(user.id)
+        service.sessions.end_all(bearer(service, call).user.id)
         return empty()
     fields = call.fields(("refresh_token",))
     if "refresh_token" not in fields:
@@ -47,9 +56,27 @@ def logout(service: Service, call: Call) -> Response:
     return empty()
 
 
+def revoke(service: Service, call: Call) -> Response:
+    """POST /revoke: RFC 7009. Who has a token may end it; there is no client here that could keep a secret.
+
+    Either kind of token ends the whole session (sections 2.1 and 3): its refresh token at once, its access tokens at
+    once for /userinfo and /introspect. Whoever verifies them alone takes them until they expire.
+    """
+    fields = call.fields(("token",), (FORM_TYPE,))
+    if "token" not in fields:
+        raise Refusal(400, "token is missing.")
+    presented = fields["token"]
+    if presented.startswith(sessions.PREFIX):
+        service.sessions.end(presented)
+    else:
+        with contextlib.suppress(Refusal):
+            service.sessions.end_one(service.tokens.check(presented)["sid"])
+    return empty(200, {"Cache-Control": "no-store"})
+
+
 def userinfo(service: Service, call: Call) -> Response:
     """GET /userinfo: who the bearer is."""
-    user = bearer(service, call)
+    user = bearer(service, call).user
     return document({"sub": user.id, "preferred_username": user.name}, headers={"Cache-Control": "no-store"})
 
 
@@ -58,21 +85,21 @@ def jwks(service: Service, _call: Call) -> Response:
     return document(service.tokens.jwks, headers={"Cache-Control": f"public, max-age={JWKS_MAX_AGE}"})
 
 
-def bearer(service: Service, call: Call) -> User:
-    """The user of the bearer token.
+def bearer(service: Service, call: Call) -> Bearer:
+    """The user and session of the bearer token.
 
     Raises:
-        Refusal: 401 as RFC 6750 section 3 has it.
+        Refusal: 401 as RFC 6750 section 3 has it; also where the session has ended, or the user is disabled.
     """
     claims = service.tokens.check(call.bearer())
-    user = service.database.read(lambda connection: users.by_id(connection, claims["sub"]))
-    if user is None or user.disabled_at is not None:
+    user = service.sessions.holder(claims["sid"], service.now())
+    if user is None:
         raise Refusal(
             401,
             "The access token is not valid.",
             code="invalid_token",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            reason="disabled or removed user",
+            reason="ended session or disabled user",
         )
     call.notes["user"] = user.id
-    return user
+    return Bearer(user, claims["sid"])

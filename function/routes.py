@@ -31,6 +31,7 @@ ROUTES: Mapping[str, Route] = {
     "/login": Route({"POST": login}),
     "/token": Route({"POST": oauth.token}, oauth=True),
     "/logout": Route({"POST": oauth.logout}),
+    "/revoke": Route({"POST": oauth.revoke}, oauth=True),
     "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
     "/.well-known/jwks.json": Route({"GET": oauth.jwks}),
     "/livez": Route({"GET": health.livez}),

@@ -30,7 +30,8 @@ from function.store.base import Connection, Database
 from function.store.sessions import Session
 from function.store.users import User
 
-_PREFIX = "lfr1_"
+#: What refresh tokens start with: a name for secret scanners, and what tells them from access tokens.
+PREFIX = "lfr1_"
 _MAC_BYTES = 16
 _BODY_BYTES = 16 + 4 + 16
 
@@ -52,10 +53,11 @@ class Judgement(Enum):
     EXPIRED = "expired"
 
 
-class Refreshed(NamedTuple):
-    """The user and the refresh token that is current now."""
+class Grant(NamedTuple):
+    """What a login or a refresh gives: whose it is, of which session, and the refresh token that is current now."""
 
     user: User
+    session_id: str
     token: str
 
 
@@ -79,14 +81,26 @@ class Sessions:
         self._lifetime = lifetime
         self._grace = grace
 
-    def begin(self, user_id: str, now: int) -> str:
-        """Start a session and return its first refresh token."""
-        presented = Presented(uuid.uuid4().hex, 1, secrets.token_bytes(16))
-        session = Session(presented.session_id, user_id, _digest(presented.secret), 1, now, now, now + self._lifetime)
-        self._database.write(session.id, lambda connection: rows.add(connection, session))
-        return self._token(presented)
+    def begin(self, user: User, now: int) -> Grant | None:
+        """Start a session of `user`, the row with the hash that the password was checked against.
 
-    def refresh(self, token: str, now: int) -> Refreshed:
+        None where that row has changed since then: the user was disabled or has another hash. Hashing takes long
+        enough for that, and no session may outlive it (T6). Disabling and setting a password write under the name of
+        the user, as this does, so one comes before the other.
+        """
+        presented = Presented(uuid.uuid4().hex, 1, secrets.token_bytes(16))
+        session = Session(presented.session_id, user.id, _digest(presented.secret), 1, now, now, now + self._lifetime)
+
+        def work(connection: Connection) -> Grant | None:
+            current = users.by_id(connection, user.id)
+            if current is None or current.disabled_at is not None or current.password_hash != user.password_hash:
+                return None
+            rows.add(connection, session)
+            return self._grant(current, presented)
+
+        return self._database.write(user.name, work)
+
+    def refresh(self, token: str, now: int) -> Grant:
         """Give the current token for one that was current.
 
         Raises:
@@ -113,10 +127,29 @@ class Sessions:
 
         self._database.write(presented.session_id, work)
 
+    def end_one(self, session_id: str) -> None:
+        self._database.write(session_id, lambda connection: rows.end(connection, session_id))
+
     def end_all(self, user_id: str) -> None:
         self._database.write(user_id, lambda connection: rows.end_all(connection, user_id))
 
-    def _rotate(self, connection: Connection, presented: Presented, now: int) -> Refreshed | str:
+    def end_others(self, user_id: str, keep: str) -> None:
+        """End all sessions of the user but the one whose id is `keep` (the `sid` of its access tokens)."""
+        self._database.write(user_id, lambda connection: rows.end_others(connection, user_id, keep))
+
+    def holder(self, session_id: str, now: int) -> User | None:
+        """Whose session it is; None where it has ended or expired, or the user is disabled."""
+
+        def work(connection: Connection) -> User | None:
+            session = rows.by_id(connection, session_id)
+            if session is None or session.expires_at <= now:
+                return None
+            user = users.by_id(connection, session.user_id)
+            return None if user is None or user.disabled_at is not None else user
+
+        return self._database.read(work)
+
+    def _rotate(self, connection: Connection, presented: Presented, now: int) -> Grant | str:
         # Returns the reason rather than raising it: what was written on the way (an ended session) has to stay.
         session = self._session(connection, presented)
         if session is None:
@@ -129,8 +162,10 @@ class Sessions:
         current = session.generation
         if judgement is Judgement.ROTATE:
             current = presented.generation + 1
-            rows.rotate(connection, session, current, now)
-        return Refreshed(user, self._token(presented._replace(generation=current)))
+            # Those who end all of a user's sessions do not wait for this one's turn.
+            if not rows.rotate(connection, session, current, now):
+                return "unknown session"
+        return self._grant(user, presented._replace(generation=current))
 
     def _session(self, connection: Connection, presented: Presented) -> Session | None:
         session = rows.by_id(connection, presented.session_id)
@@ -138,12 +173,15 @@ class Sessions:
             return None
         return session
 
+    def _grant(self, user: User, presented: Presented) -> Grant:
+        return Grant(user, presented.session_id, self._token(presented))
+
     def _token(self, presented: Presented) -> str:
         body = bytes.fromhex(presented.session_id) + presented.generation.to_bytes(4, "big") + presented.secret
-        return _PREFIX + base64.urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
+        return PREFIX + base64.urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
 
     def _read(self, token: str) -> Presented:
-        encoded = token.removeprefix(_PREFIX)
+        encoded = token.removeprefix(PREFIX)
         try:
             raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):

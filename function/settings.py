@@ -99,7 +99,8 @@ class Settings:
         "ACCESS_TOKEN_TTL",
         integer(60, 3600),
         "600",
-        "Life of an access token in seconds. It cannot be called back, so it is short.",
+        "Life of an access token in seconds. Whoever verifies it by the public keys alone takes it until "
+        "then, whatever has become of the session, so it is short.",
     )
     session_lifetime: int = row(
         "SESSION_LIFETIME",

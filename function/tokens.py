@@ -18,7 +18,7 @@ from function.errors import Refusal, StoreError
 
 #: Seconds by which clocks may differ (T1).
 LEEWAY = 60
-_REQUIRED = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]
+_REQUIRED = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti", "sid"]
 
 
 def make_key() -> str:
@@ -49,7 +49,7 @@ class Tokens:
         self._issuer, self._audience, self._client_id = issuer, audience, client_id
         self.ttl = ttl
 
-    def issue(self, user_id: str, now: int) -> str:
+    def issue(self, user_id: str, session_id: str, now: int) -> str:
         claims = {
             "iss": self._issuer,
             "exp": now + self.ttl,
@@ -58,6 +58,7 @@ class Tokens:
             "client_id": self._client_id,
             "iat": now,
             "jti": uuid.uuid4().hex,
+            "sid": session_id,
         }
         return jwt.encode(claims, self._private, algorithm="ES256", headers=self._header)
 

@@ -37,9 +37,16 @@ def by_id(connection: Connection, session_id: str) -> Session | None:
     return Session(*rows[0]) if rows else None  # type: ignore[arg-type]  # the table's types are the class's
 
 
-def rotate(connection: Connection, session: Session, generation: int, now: int) -> None:
-    """Move on to `generation`. In a transaction of `Database.write`, so nobody else has moved it since it was read."""
-    connection.change("UPDATE sessions SET generation = ?, rotated_at = ? WHERE id = ?", generation, now, session.id)
+def rotate(connection: Connection, session: Session, generation: int, now: int) -> bool:
+    """Move on to `generation`; False where the session has ended since it was read.
+
+    In a transaction of `Database.write`, so nobody else has moved it since then.
+    """
+    return bool(
+        connection.change(
+            "UPDATE sessions SET generation = ?, rotated_at = ? WHERE id = ?", generation, now, session.id
+        )
+    )
 
 
 def end(connection: Connection, session_id: str) -> None:
@@ -48,3 +55,8 @@ def end(connection: Connection, session_id: str) -> None:
 
 def end_all(connection: Connection, user_id: str) -> None:
     connection.change("DELETE FROM sessions WHERE user_id = ?", user_id)
+
+
+def end_others(connection: Connection, user_id: str, keep: str) -> None:
+    """End those of the user but `keep`."""
+    connection.change("DELETE FROM sessions WHERE user_id = ? AND id <> ?", user_id, keep)

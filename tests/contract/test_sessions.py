@@ -101,6 +101,40 @@ def test_t6_logout_everywhere_needs_a_bearer(api: Api) -> None:
     assert api.post("/logout?all=true").status_code == 401
 
 
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+@pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}, {"token_type_hint": "nonsense"}])
+def test_revoking_either_token_ends_the_session_and_no_other(
+    api: Api, account: Account, kind: str, hint: dict[str, str]
+) -> None:
+    ended, other = api.login(account), api.login(account)
+    response = api.post("/revoke", data={"token": ended[kind], **hint})
+    assert response.status_code == 200
+    assert not response.content
+    assert "Content-Type" not in response.headers
+    assert response.headers["Cache-Control"] == "no-store"
+    refused(api.refresh(ended["refresh_token"]))
+    assert api.userinfo(ended["access_token"]).status_code == 401
+    assert api.userinfo(other["access_token"]).status_code == 200
+    assert api.refresh(other["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "x", "lfr1_AAAA", "a.b.c", "é"])
+def test_revoking_a_token_that_nobody_knows_is_200(api: Api, token: str) -> None:
+    assert api.post("/revoke", data={"token": token}).status_code == 200
+
+
+def test_revoking_nothing_is_invalid_request(api: Api) -> None:
+    response = api.post("/revoke", data={"token_type_hint": "access_token"})
+    assert response.status_code == 400
+    assert response.json()["error"] == "invalid_request"
+
+
+def test_t6_a_session_that_ended_takes_its_access_token_along(api: Api, account: Account) -> None:
+    tokens = api.login(account)
+    api.post("/logout", data={"refresh_token": tokens["refresh_token"]})
+    assert api.userinfo(tokens["access_token"]).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("form", "error"),
     [

@@ -12,6 +12,7 @@ ROUTES = {
     "/login": "POST",
     "/token": "POST",
     "/logout": "POST",
+    "/revoke": "POST",
     "/userinfo": "GET, HEAD",
     "/.well-known/jwks.json": "GET, HEAD",
     "/livez": "GET, HEAD",

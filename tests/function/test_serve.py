@@ -167,6 +167,17 @@ def test_n7_an_imported_hash_logs_in_and_is_stored_anew(serve: Serve, tmp_path: 
     assert {user["name"]: user["password_hash"] for user in exported}["bob"].startswith("$hs384v1$0$2b$10$")
 
 
+def test_n7_logins_at_once_with_an_imported_hash_all_succeed(serve: Serve, tmp_path: Path) -> None:
+    """One of them stores the new hash; for the others it is not the one that they have checked."""
+    stored = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    command(tmp_path, "users", "import", "-", text=json.dumps({"name": "bob", "password_hash": stored}))
+    served = serve(HASH_THREADS="4")
+    bob = {"username": "bob", "password": PASSWORD}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: requests.post(f"{served.url}/login", json=bob, timeout=PATIENCE), range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+
+
 def test_n9_a_corrupt_hash_is_a_failed_login_and_an_error_line(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     with sqlite3.connect(tmp_path / "login.db") as connection:
