@@ -12,6 +12,9 @@ Read in this order:
     passwords.py hashing.py admission.py        the hash scheme; who gets hashed, and when
     lanes.py gevent_lane.py     on which threads
     sessions.py tokens.py names.py      refresh tokens, access tokens, user names
+    keyring.py rotation.py signing.py sealing.py        the keys that sign: at hand, in time, as such, at rest
+    introspection.py client_credentials.py discovery.py     for resource servers: is it good, who asks, what is where
+    key_commands.py client_commands.py      `login-function keys | clients ...`
     store/              the database
     settings.py quota.py logs.py metrics.py
     checkup.py calibrate.py     what is misconfigured; what a storm takes

@@ -15,8 +15,9 @@ from function import quota, settings
 from function.errors import LoginFunctionError
 from function.lanes import ThreadLane
 from function.passwords import Passwords
+from function.sealing import Sealer
 from function.settings import Settings
-from function.store import users
+from function.store import keys, users
 from function.store.base import Database
 from function.store.locate import locate
 from function.store.sqlite import SqliteDatabase
@@ -63,6 +64,9 @@ def _all(environ: Mapping[str, str]) -> Iterator[Finding]:
         if stat.S_IMODE(location.path.stat().st_mode) & 0o077:
             yield Finding("warning", f"{location.path} can be read by others, and keys are in it: chmod 600.")
         yield from _accounts(loaded, database)
+        keys.check(database, Sealer(loaded.key_encryption_key))
+    except LoginFunctionError as error:
+        yield Finding("error", str(error))
     finally:
         database.close()
 

@@ -1,4 +1,4 @@
-"""`login-function serve | users ... | settings | check | calibrate`.
+"""`login-function serve | users ... | keys ... | clients ... | settings | check | calibrate`.
 
 What a command needs is imported when it runs: `serve` is a cold start.
 """
@@ -8,9 +8,13 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from function.errors import LoginFunctionError
+
+if TYPE_CHECKING:
+    from function.commands import Action
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +70,28 @@ def _parser() -> argparse.ArgumentParser:
     users.add_parser("export", help="print every user as a JSON line, hash included")
     for action, command in users.choices.items():
         command.set_defaults(run=_users, action=action)
+    _keys_parser(commands.add_parser("keys", help="rotate the keys that sign access tokens"))
+    _clients_parser(commands.add_parser("clients", help="manage who may introspect tokens"))
     return parser
+
+
+def _keys_parser(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="list the keys, and what each does now")
+    actions.add_parser("rotate", help="publish the next key; it signs as soon as everybody can know it")
+    retire = actions.add_parser("retire", help="take away a key that has leaked, and all tokens that it has signed")
+    retire.add_argument("kid")
+    for action, command in actions.choices.items():
+        command.set_defaults(run=_keys, action=action)
+
+
+def _clients_parser(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("add", help="add a client and print its secret, once").add_argument("id")
+    actions.add_parser("list", help="list the clients")
+    actions.add_parser("remove", help="remove a client").add_argument("id")
+    for action, command in actions.choices.items():
+        command.set_defaults(run=_clients, action=action)
 
 
 def _serve(_options: argparse.Namespace) -> int:
@@ -122,9 +147,27 @@ def _count(text: str) -> int:
 
 
 def _users(options: argparse.Namespace) -> int:
-    from function.commands import ACTIONS, opened  # noqa: PLC0415
+    from function.commands import ACTIONS  # noqa: PLC0415
+
+    return _run(ACTIONS, options)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from function.key_commands import ACTIONS  # noqa: PLC0415
+
+    return _run(ACTIONS, options)
+
+
+def _clients(options: argparse.Namespace) -> int:
+    from function.client_commands import ACTIONS  # noqa: PLC0415
+
+    return _run(ACTIONS, options)
+
+
+def _run(actions: "Mapping[str, Action]", options: argparse.Namespace) -> int:
+    from function.commands import opened  # noqa: PLC0415
 
     with opened() as (settings, database):
-        for line in ACTIONS[options.action](settings, database, options):
+        for line in actions[options.action](settings, database, options):
             print(line)
     return 0

@@ -19,6 +19,8 @@ from function.store.base import Database
 from function.store.locate import locate
 from function.store.sqlite import SqliteDatabase
 
+#: What a command does: with the settings, the database and its options; yields the lines that it prints.
+Action = Callable[[Settings, Database, argparse.Namespace], Iterator[str]]
 #: Random bytes of a generated password: 144 bits, 24 characters.
 GENERATED_BYTES = 18
 
@@ -77,7 +79,7 @@ def export(_settings: Settings, database: Database, _options: argparse.Namespace
     yield from accounts.export(database)
 
 
-ACTIONS: Mapping[str, Callable[[Settings, Database, argparse.Namespace], Iterator[str]]] = {
+ACTIONS: Mapping[str, Action] = {
     "add": add,
     "list": show,
     "disable": disable,

@@ -49,3 +49,14 @@ class Refusal(LoginFunctionError):
         self.code = code
         self.headers = dict(headers or {})
         self.reason = reason
+
+
+def invalid_token(reason: str) -> Refusal:
+    """RFC 6750 section 3.1: one answer, whatever is wrong with an access token."""
+    return Refusal(
+        401,
+        "The access token is not valid.",
+        code="invalid_token",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        reason=reason,
+    )

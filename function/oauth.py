@@ -1,20 +1,18 @@
-"""The token endpoints: refresh, logout, revoke, userinfo, public keys."""
+"""The token endpoints: refresh, logout, revoke, userinfo."""
 
 import contextlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from flask import Response
 
 from function import sessions
 from function.answers import FORM_TYPE, document, empty
 from function.call import Call
-from function.errors import Refusal
+from function.errors import Refusal, invalid_token
 from function.login import granted
 from function.service import Service
 from function.store.users import User
-
-#: Seconds for which a relying party may keep the public keys; shorter than a new key is published before it signs.
-JWKS_MAX_AGE = 300
 
 
 class Bearer(NamedTuple):
@@ -70,7 +68,7 @@ def revoke(service: Service, call: Call) -> Response:
         service.sessions.end(presented)
     else:
         with contextlib.suppress(Refusal):
-            service.sessions.end_one(service.tokens.check(presented)["sid"])
+            service.sessions.end_one(service.tokens.check(presented, service.now())["sid"])
     return empty(200, {"Cache-Control": "no-store"})
 
 
@@ -80,26 +78,26 @@ def userinfo(service: Service, call: Call) -> Response:
     return document({"sub": user.id, "preferred_username": user.name}, headers={"Cache-Control": "no-store"})
 
 
-def jwks(service: Service, _call: Call) -> Response:
-    """GET /.well-known/jwks.json: the public keys (RFC 7517)."""
-    return document(service.tokens.jwks, headers={"Cache-Control": f"public, max-age={JWKS_MAX_AGE}"})
-
-
 def bearer(service: Service, call: Call) -> Bearer:
-    """The user and session of the bearer token.
+    """Who has sent the bearer token.
 
     Raises:
-        Refusal: 401 as RFC 6750 section 3 has it; also where the session has ended, or the user is disabled.
+        Refusal: 401 as RFC 6750 section 3 has it.
     """
-    claims = service.tokens.check(call.bearer())
-    user = service.sessions.holder(claims["sid"], service.now())
-    if user is None:
-        raise Refusal(
-            401,
-            "The access token is not valid.",
-            code="invalid_token",
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            reason="ended session or disabled user",
-        )
+    user, claims = holder(service, call.bearer())
     call.notes["user"] = user.id
     return Bearer(user, claims["sid"])
+
+
+def holder(service: Service, token: str) -> tuple[User, Mapping[str, Any]]:
+    """Whose access token it is as of now, and its claims.
+
+    Raises:
+        Refusal: 401 invalid_token; also where the session has ended, or the user is disabled.
+    """
+    now = service.now()
+    claims = service.tokens.check(token, now)
+    user = service.sessions.holder(claims["sid"], now)
+    if user is None:
+        raise invalid_token("ended session or disabled user")
+    return user, claims

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import events, health, logs, oauth
+from function import discovery, events, health, logs, oauth
 from function.answers import oauth_error, problem
 from function.call import Call
 from function.errors import Refusal
+from function.introspection import introspect
 from function.login import login
 from function.service import Service
 
@@ -32,8 +33,10 @@ ROUTES: Mapping[str, Route] = {
     "/token": Route({"POST": oauth.token}, oauth=True),
     "/logout": Route({"POST": oauth.logout}),
     "/revoke": Route({"POST": oauth.revoke}, oauth=True),
+    "/introspect": Route({"POST": introspect}, oauth=True),
     "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
-    "/.well-known/jwks.json": Route({"GET": oauth.jwks}),
+    "/.well-known/jwks.json": Route({"GET": discovery.jwks}),
+    "/.well-known/oauth-authorization-server": Route({"GET": discovery.metadata}),
     "/livez": Route({"GET": health.livez}),
     "/readyz": Route({"GET": health.readyz}),
     "/metrics": Route({"GET": health.scrape}),

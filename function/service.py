@@ -15,6 +15,7 @@ from function.hashing import HashLane
 from function.lanes import Lane, ThreadLane
 from function.metrics import Metrics
 from function.passwords import Passwords
+from function.sealing import Sealer
 from function.sessions import Sessions
 from function.settings import Settings
 from function.store import keys
@@ -50,6 +51,7 @@ class Service:
         self._hash_lane = hash_lane(threads)
         self._store_lane = store_lane(1)
         self.hashing = HashLane(self._hash_lane, Admission(threads, settings.hash_cost, settings.login_queue))
+        self._sealer = Sealer(settings.key_encryption_key)
         self.location = locate(settings.database_url, environ)
         self.about = {
             "instance": self.instance,
@@ -62,11 +64,15 @@ class Service:
     # same keys either way. Our own server opens them before it listens.
     @cached_property
     def database(self) -> Database:
-        return SqliteDatabase(self.location.path, self._store_lane)
+        database = SqliteDatabase(self.location.path, self._store_lane)
+        keys.check(database, self._sealer)
+        return database
 
     @cached_property
     def sessions(self) -> Sessions:
-        key = keys.shared(self.database, "refresh-mac", lambda: secrets.token_hex(32), self.now())
+        if self.settings.key_encryption_key:
+            self._load("cryptography.hazmat.primitives.ciphers.aead")
+        key = keys.shared(self.database, self._sealer, "refresh-mac", lambda: secrets.token_hex(32), self.now())
         return Sessions(
             self.database,
             bytes.fromhex(key),
@@ -76,13 +82,13 @@ class Service:
 
     @cached_property
     def tokens(self) -> "Tokens":
-        # PyJWT and cryptography cost as much as Flask does, and no probe needs them. Imported on a native thread, so
-        # that probes are answered meanwhile.
-        self._hash_lane.run(lambda: importlib.import_module("function.tokens"))
-        from function.tokens import Tokens, make_key  # noqa: PLC0415
+        # PyJWT and cryptography cost as much as Flask does, and no probe needs them.
+        self._load("function.tokens")
+        from function.keyring import keyring  # noqa: PLC0415
+        from function.tokens import Tokens  # noqa: PLC0415
 
         return Tokens(
-            keys.shared(self.database, "sign-es256", make_key, self.now()),
+            keyring(self.settings, self.database, self._sealer),
             issuer=self.settings.issuer,
             audience=self.settings.audience,
             client_id=self.settings.client_id,
@@ -91,7 +97,13 @@ class Service:
 
     def warm(self) -> None:
         """Make ready what the first login needs and readiness does not."""
-        _ = self.sessions, self.tokens
+        _ = self.sessions
+        self.tokens.keyring.current(self.now())
+        keys.reseal(self.database, self._sealer)
+
+    def _load(self, module: str) -> None:
+        # On a native thread, so that probes are answered meanwhile.
+        self._hash_lane.run(lambda: importlib.import_module(module))
 
     def now(self) -> int:
         """Unix seconds, the unit of the store and of tokens."""

@@ -3,6 +3,7 @@
 A row is a field of `Settings`; whatever is not in the environment, or is empty there, has its default.
 """
 
+import base64
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +14,10 @@ from function.errors import SettingsError
 
 #: A pepper or bearer token shorter than this can be guessed: 32 characters of hex are 128 bits.
 MIN_SECRET = 32
+#: A key-encryption key is one of AES-256.
+KEK_BYTES = 32
+#: Longest life of an access token in seconds. A signing key is kept for as long after it has signed for the last time.
+MAX_ACCESS_TOKEN_TTL = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,14 @@ def _secrets(text: str) -> tuple[str, ...]:
     return values
 
 
+def _keks(text: str) -> tuple[bytes, ...]:
+    values = tuple(base64.b64decode(part.strip(), validate=True) for part in text.split(",")) if text else ()
+    if any(len(value) != KEK_BYTES for value in values):
+        raise ValueError(text)
+    return values
+
+
+KEKS = Kind(_keks, f"one or more keys of {KEK_BYTES} bytes in base64, separated by commas (openssl rand -base64 32)")
 SECRETS = Kind(_secrets, f"one or more secrets of at least {MIN_SECRET} characters, separated by commas")
 IDENTIFIER = matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
 
@@ -89,7 +102,7 @@ class Settings:
     )
     issuer: str = row(
         "ISSUER",
-        matching(r"https?://[\x21-\x7e]+", "an http or https URL"),
+        matching(r"https?://[^\x00-\x20?#\x7f-\U0010ffff]+", "an http or https URL without query and fragment"),
         "http://localhost:8080",
         "`iss` of the tokens. Never taken from a request's `Host`.",
     )
@@ -97,10 +110,44 @@ class Settings:
     client_id: str = row("CLIENT_ID", IDENTIFIER, "login", "`client_id` of the access tokens.")
     access_token_ttl: int = row(
         "ACCESS_TOKEN_TTL",
-        integer(60, 3600),
+        integer(60, MAX_ACCESS_TOKEN_TTL),
         "600",
         "Life of an access token in seconds. Whoever verifies it by the public keys alone takes it until "
         "then, whatever has become of the session, so it is short.",
+    )
+    signing_algorithm: str = row(
+        "SIGNING_ALGORITHM",
+        matching("ES256|EdDSA|RS256", "ES256, EdDSA or RS256"),
+        "ES256",
+        "Algorithm of the signing keys that are made from now on: at the next rotation, or with "
+        "`login-function keys rotate`.",
+    )
+    key_rotation: int = row(
+        "KEY_ROTATION",
+        integer(0, 31_536_000),
+        "7776000",
+        "Seconds for which a signing key signs (90 days); then another does. 0: until `login-function keys rotate`.",
+    )
+    key_reload: int = row(
+        "KEY_RELOAD",
+        integer(1, 3600),
+        "60",
+        "An instance that needs a key reads the keys anew when it has not for so many seconds.",
+    )
+    jwks_max_age: int = row(
+        "JWKS_MAX_AGE",
+        integer(1, 3600),
+        "300",
+        "Seconds for which a relying party may keep the public keys. A new key is published for twice this and "
+        "KEY_RELOAD together before it signs.",
+    )
+    key_encryption_key: tuple[bytes, ...] = row(
+        "KEY_ENCRYPTION_KEY",
+        KEKS,
+        "",
+        "Key that encrypts the keys in the database (AES-256-GCM). To change it, first add the new one at the end, "
+        "then, when every instance has it, put it first; the start after that encrypts anew.",
+        secret=True,
     )
     session_lifetime: int = row(
         "SESSION_LIFETIME",

@@ -52,6 +52,47 @@ def test_t3_kid_is_the_rfc_7638_thumbprint_and_keys_are_public(api: Api) -> None
         assert key.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
+def test_the_metadata_of_rfc_8414_is_of_the_issuer_and_true(api: Api) -> None:
+    response = api.get("/.well-known/oauth-authorization-server", headers={"X-Forwarded-Host": "evil.example"})
+    assert response.headers["Content-Type"] == "application/json"
+    metadata = response.json()
+    assert metadata["issuer"] == ISSUER
+    urls = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
+    assert len(urls) == 5
+    for url in urls.values():
+        assert url.startswith(f"{ISSUER}/")
+        path = url.removeprefix(ISSUER)
+        assert api.call("GET", path).status_code != 404
+    assert metadata["grant_types_supported"] == ["refresh_token"]
+    assert metadata["response_types_supported"] == []
+    for name in ("token", "revocation", "introspection"):
+        assert metadata[f"{name}_endpoint_auth_methods_supported"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "form"),
+    [
+        ({}, {}),
+        ({}, {"client_id": "api"}),
+        ({}, {"client_id": "api", "client_secret": "wrong"}),
+        ({}, {"client_id": "a\0b", "client_secret": "\0"}),
+        ({"Authorization": "Basic " + base64.b64encode(b"api:wrong").decode()}, {}),
+        ({"Authorization": "Basic " + base64.b64encode(b"api").decode()}, {}),
+        ({"Authorization": "Basic " + base64.b64encode(b"\xff:\xff").decode()}, {}),
+        ({"Authorization": "Basic ???"}, {}),
+        ({"Authorization": "Bearer x"}, {}),
+    ],
+)
+def test_who_is_no_client_learns_nothing_about_a_token(
+    api: Api, account: Account, headers: dict[str, str], form: dict[str, str]
+) -> None:
+    response = api.post("/introspect", headers=headers, data={"token": api.login(account)["access_token"], **form})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    assert response.json()["error"] == "invalid_client"
+    assert "active" not in response.json()
+
+
 def test_userinfo_says_who(api: Api, account: Account) -> None:
     response = api.userinfo(api.login(account)["access_token"])
     assert response.status_code == 200
