@@ -3,13 +3,13 @@
 Read in this order:
 
     main.py app.py      the framework's target, and the one service behind it
-    cli.py commands.py accounts.py      `login-function serve | settings | users ... | check | calibrate`
+    cli.py commands.py accounts.py imports/     `login-function serve | settings | users ... | check | calibrate`
     serve.py server.py listener.py http1.py     our own server: strict HTTP/1.1 on gevent, from start to a clean end
     routes.py           method and path -> handler
     call.py answers.py errors.py        what comes in, what goes out
-    login.py oauth.py events.py health.py       the handlers
+    login.py selfservice.py oauth.py events.py health.py        the handlers
     service.py          the parts of one instance, put together
-    passwords.py hashing.py admission.py        the hash scheme; who gets hashed, and when
+    passwords.py policy.py hashing.py admission.py      the hash scheme; what may be set; who gets hashed, and when
     lanes.py gevent_lane.py     on which threads
     sessions.py tokens.py names.py      refresh tokens, access tokens, user names
     keyring.py rotation.py signing.py sealing.py        the keys that sign: at hand, in time, as such, at rest

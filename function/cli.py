@@ -56,17 +56,29 @@ def _parser() -> argparse.ArgumentParser:
 
     add = users.add_parser("add", help="add a user; asks for the password")
     add.add_argument("name")
-    source = add.add_mutually_exclusive_group()
-    source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    source.add_argument("--generate", action="store_true", help="make a password and print it, once")
     add.add_argument("--if-missing", action="store_true", help="do nothing where the user exists, rather than fail")
+    change = users.add_parser("passwd", help="set a user's password, which ends the sessions; asks for it")
+    change.add_argument("name")
+    for command in (add, change):
+        source = command.add_mutually_exclusive_group()
+        source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        source.add_argument("--generate", action="store_true", help="make a password and print it, once")
 
     users.add_parser("list", help="list the users")
-    for action in ("disable", "enable"):
+    for action in ("disable", "enable", "delete"):
         users.add_parser(action, help=f"{action} a user").add_argument("name")
     take = users.add_parser("import", help="import users with their bcrypt hashes: all of a file, or nothing")
-    take.add_argument("file", help="JSON lines or CSV; - is standard input")
-    take.add_argument("--format", choices=("json", "csv"), help="default: by the file's name, else json")
+    take.add_argument("file", help="JSON lines, CSV, or what another system exports; - is standard input")
+    take.add_argument(
+        "--format",
+        choices=("json", "csv", "keycloak", "supabase"),
+        help="default: by the file's name csv, else json; the others are what these systems export",
+    )
+    take.add_argument(
+        "--drop-hashes",
+        action="store_true",
+        help="take users whose hash is none of bcrypt's without a password, rather than nobody",
+    )
     users.add_parser("export", help="print every user as a JSON line, hash included")
     for action, command in users.choices.items():
         command.set_defaults(run=_users, action=action)

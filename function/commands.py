@@ -6,13 +6,17 @@ import getpass
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from function import accounts, settings
-from function.errors import InputError
+from function.errors import InputError, PolicyError
+from function.imports.batch import import_users
+from function.imports.ours import export as export_users
 from function.lanes import ThreadLane
 from function.passwords import Passwords
+from function.policy import Policy
 from function.settings import Settings
 from function.store import users
 from function.store.base import Database
@@ -45,14 +49,23 @@ def add(loaded: Settings, database: Database, options: argparse.Namespace) -> It
         _taken(options)
         return
     password = _password(options)
-    try:
-        stored = Passwords(loaded.hash_cost, loaded.pepper).admit(password, loaded.password_min_length)
-    except ValueError as error:
-        raise InputError(f"{options.name} was not added: {error}.") from None
-    if not accounts.add(database, options.name, stored):
+    if not accounts.add(database, options.name, _hashed(loaded, options.name, password)):
         _taken(options)
     elif options.generate:
         yield password
+
+
+def change(loaded: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    accounts.find(database, options.name)  # before anybody is asked for a password
+    password = _password(options)
+    accounts.set_hash(database, options.name, _hashed(loaded, options.name, password))
+    if options.generate:
+        yield password
+
+
+def delete(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    accounts.delete(database, options.name)
+    yield from ()
 
 
 def show(_settings: Settings, database: Database, _options: argparse.Namespace) -> Iterator[str]:
@@ -69,18 +82,23 @@ def disable(_settings: Settings, database: Database, options: argparse.Namespace
 def take(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
     kind = options.format or ("csv" if options.file.endswith(".csv") else "json")
     try:
-        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{options.file} cannot be read: {error}.") from None
-    yield f"{accounts.import_users(database, text, kind)} imported"
+    done = import_users(database, text, kind, int(time.time()), drop_hashes=options.drop_hashes)
+    yield f"{done.added} imported" + (f", {done.without} of them without a password" if done.without else "")
+    for why, count in done.left_out.items():
+        yield f"{count} left out: {why}"
 
 
 def export(_settings: Settings, database: Database, _options: argparse.Namespace) -> Iterator[str]:
-    yield from accounts.export(database)
+    yield from export_users(database)
 
 
 ACTIONS: Mapping[str, Action] = {
     "add": add,
+    "passwd": change,
+    "delete": delete,
     "list": show,
     "disable": disable,
     "enable": disable,
@@ -92,6 +110,14 @@ ACTIONS: Mapping[str, Action] = {
 def _taken(options: argparse.Namespace) -> None:
     if not options.if_missing:
         raise InputError(f"There is a user {options.name!r} already.")
+
+
+def _hashed(loaded: Settings, name: str, password: str) -> str:
+    try:
+        Policy(loaded).check(password, accounts.normal(name))
+    except PolicyError as error:
+        raise InputError(f"Nothing was changed: {error}.") from None
+    return Passwords(loaded.hash_cost, loaded.pepper).hash(password)
 
 
 def _password(options: argparse.Namespace) -> str:

@@ -23,6 +23,10 @@ class BadHashError(LoginFunctionError):
     """A stored hash that no scheme here can read, or whose pepper is not among the settings (N9)."""
 
 
+class PolicyError(LoginFunctionError):
+    """The user's: a password that may not be set. The message begins with "the password" and says why."""
+
+
 class Refusal(LoginFunctionError):
     """An answer other than success, on its way to the client.
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from function.lanes import Turns
+from function.lanes import Signal, Turns
 
 T = TypeVar("T")
 
@@ -34,6 +34,10 @@ class GeventLane:
         if isinstance(result, _Raised):
             raise result.error
         return result
+
+    def signal(self) -> Signal:
+        event: Signal = Event()  # type: ignore[assignment]  # the stubs have an overload a case
+        return event
 
 
 class _Raised:

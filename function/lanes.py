@@ -7,6 +7,7 @@ plain functions framework, where each request already is a native thread: it has
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ class Lane(Protocol):
         Raises:
             LaneBusyError: none became free within `timeout` seconds; `work` was not started.
         """
+        ...
+
+    def signal(self) -> "Signal":
+        """What those who come here can wait on without holding up anybody else."""
         ...
 
 
@@ -109,3 +114,26 @@ class ThreadLane:
     def run(self, work: Callable[[], T], timeout: float | None = None) -> T:
         with self._turns.turn(timeout):
             return work()
+
+    def signal(self) -> Signal:
+        return threading.Event()
+
+
+class Share:
+    """A lane within another: its work stands in the other's line, but never more than `threads` pieces of it at once.
+
+    So whoever else comes to that line waits for `threads` of ours at most, however many of us there are.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        self.threads = lane.threads
+        self._lane = lane
+        self._turns = Turns(lane.threads, lane.signal)
+
+    def run(self, work: Callable[[], T], timeout: float | None = None) -> T:
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._turns.turn(timeout):
+            return self._lane.run(work, None if end is None else max(0.0, end - time.monotonic()))
+
+    def signal(self) -> Signal:
+        return self._lane.signal()

@@ -1,4 +1,4 @@
-"""How a password becomes a stored hash, and back to a yes or no (N3, N4, N7, N8, N9).
+"""How a password becomes a stored hash, and back to a yes or no (N2, N3, N4, N7, N8, N9).
 
     stored = "$hs384v1$" <pepper id> <bcrypt hash of base64(HMAC-SHA-384(pepper, NFC(password)))>
 
@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import re
+import string
 import unicodedata
 from typing import NamedTuple
 
@@ -24,9 +25,15 @@ MAX_BYTES = 1024
 #: Costs that are taken over from other systems (N8): below 4 bcrypt does not go, above 15 one login is 2 s of a core.
 IMPORTED_COSTS = range(4, 16)
 
+# Controls, halves of surrogate pairs, unassigned and private code points, line and paragraph separators. An unassigned
+# one might come to mean something that NFC writes in another way, and its owner would be locked out.
+_REFUSED = {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}
+# Set aside for emoji, assigned or not, which NFC leaves alone: phones know them years before Python's tables do.
+_PICTOGRAPHS = range(0x1F000, 0x1FB00)
 # HMAC key where no pepper is set: public, so it adds no secret, but it keeps these digests apart from everybody else's.
 _NO_PEPPER = b"login-function hs384v1"
 _NO_PEPPER_ID = "0"
+_ALPHABET = "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits
 _STORED = re.compile(
     r"(?:\$hs384v1\$(?P<pepper>[0-9a-f]+))?(?P<bcrypt>\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53})"
 )
@@ -51,18 +58,8 @@ class Passwords:
         self._current = _pepper_id(keys[0]) if keys else _NO_PEPPER_ID
         self._nobody = f"{self._prefix}$2b${cost:02}${_NOBODY}"
 
-    def admit(self, password: str, min_length: int) -> str:
-        """The stored hash of a password that a person sets.
-
-        Raises:
-            ValueError: policy refuses it (N1, N2, N4); the message is one for that person.
-        """
-        if len(unicodedata.normalize("NFC", password)) < min_length:
-            raise ValueError(f"the password is shorter than {min_length} characters")
-        return self.hash(password)
-
     def hash(self, password: str) -> str:
-        """A new stored hash.
+        """A new stored hash, of a password that policy.py has let pass.
 
         Raises:
             ValueError: the password is none that may be set (N2, N4); the message says why.
@@ -130,14 +127,19 @@ def recipe(stored: str) -> tuple[str | None, str]:
         raise BadHashError("not a bcrypt hash ($2a$, $2b$ or $2y$), nor one of ours ($hs384v1$)")
     if int(match["cost"]) not in IMPORTED_COSTS:
         raise BadHashError(f"bcrypt cost {int(match['cost'])} is outside {IMPORTED_COSTS[0]} to {IMPORTED_COSTS[-1]}")
-    return match["pepper"], match["bcrypt"]
+    # The last character of the salt has four bits too many. Some systems fill them at random; bcrypt here wants zeros.
+    start, last, end = match["bcrypt"][:28], match["bcrypt"][28], match["bcrypt"][29:]
+    return match["pepper"], start + _ALPHABET[_ALPHABET.index(last) & 0b110000] + end
 
 
 def prepare(password: str) -> bytes:
-    """The OpaqueString profile of RFC 8265 section 4.2: spaces become U+0020, NFC, no controls, not empty.
+    """The OpaqueString profile of RFC 8265 section 4.2: spaces become U+0020, then NFC; width and case stay.
+
+    Of what RFC 8264's FreeformClass disallows, controls and their like are refused (_REFUSED). Format characters are
+    not, though it disallows most of them: emoji are made of them.
 
     Raises:
-        ValueError: it is empty, too long, or holds a control character or half a surrogate pair.
+        ValueError: it is empty, too long, or holds a character of that kind; the message is one for who typed it.
     """
     if len(password) > 4 * MAX_BYTES:  # before any work is done on it; NFC makes no text four times shorter
         raise ValueError(f"the password is longer than {MAX_BYTES} bytes")
@@ -145,8 +147,8 @@ def prepare(password: str) -> bytes:
     text = unicodedata.normalize("NFC", spaced)
     if not text:
         raise ValueError("the password is empty")
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise ValueError("the password holds a control character")
+    if any(unicodedata.category(char) in _REFUSED and ord(char) not in _PICTOGRAPHS for char in text):
+        raise ValueError("the password holds a control character, or one that means nothing in Unicode")
     encoded = text.encode()
     if len(encoded) > MAX_BYTES:
         raise ValueError(f"the password is longer than {MAX_BYTES} bytes")

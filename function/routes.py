@@ -9,7 +9,7 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import discovery, events, health, logs, oauth
+from function import discovery, events, health, logs, oauth, selfservice
 from function.answers import oauth_error, problem
 from function.call import Call
 from function.errors import Refusal
@@ -34,6 +34,8 @@ ROUTES: Mapping[str, Route] = {
     "/logout": Route({"POST": oauth.logout}),
     "/revoke": Route({"POST": oauth.revoke}, oauth=True),
     "/introspect": Route({"POST": introspect}, oauth=True),
+    "/users": Route({"POST": selfservice.sign_up}),
+    "/password": Route({"POST": selfservice.change_password}),
     "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
     "/.well-known/jwks.json": Route({"GET": discovery.jwks}),
     "/.well-known/oauth-authorization-server": Route({"GET": discovery.metadata}),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from function import quota
 from function.admission import Admission
 from function.hashing import HashLane
-from function.lanes import Lane, ThreadLane
+from function.lanes import Lane, Share, ThreadLane
 from function.metrics import Metrics
 from function.passwords import Passwords
+from function.policy import Policy
 from function.sealing import Sealer
 from function.sessions import Sessions
 from function.settings import Settings
@@ -32,6 +33,8 @@ class Service:
 
     Attributes:
         instance: a random name. It tells instances apart without telling anybody about hosts or pods.
+        hashing: where logins are hashed.
+        setting: where passwords that are set are hashed.
         draining: set when the instance is about to stop; readiness says so.
     """
 
@@ -52,6 +55,9 @@ class Service:
         self._store_lane = store_lane(1)
         self.hashing = HashLane(self._hash_lane, Admission(threads, settings.hash_cost, settings.login_queue))
         self._sealer = Sealer(settings.key_encryption_key)
+        # Passwords that are set wait in a line of their own, so that a crowd that signs up keeps no login waiting.
+        self.setting = HashLane(Share(self._hash_lane), Admission(threads, settings.hash_cost, settings.login_queue))
+        self.policy = Policy(settings)
         self.location = locate(settings.database_url, environ)
         self.about = {
             "instance": self.instance,

@@ -71,6 +71,15 @@ def _keks(text: str) -> tuple[bytes, ...]:
 
 KEKS = Kind(_keks, f"one or more keys of {KEK_BYTES} bytes in base64, separated by commas (openssl rand -base64 32)")
 SECRETS = Kind(_secrets, f"one or more secrets of at least {MIN_SECRET} characters, separated by commas")
+
+
+def _switch(text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise ValueError(text)
+    return text == "on"
+
+
+SWITCH = Kind(_switch, "on or off")
 IDENTIFIER = matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
 
 
@@ -168,6 +177,19 @@ class Settings:
         "15",
         "Fewest characters (code points) of a password that is set: 15 where the password is all there is "
         "(NIST SP 800-63B-4).",
+    )
+    password_blocklist: str = row(
+        "PASSWORD_BLOCKLIST",
+        matching(r"[^\0]*", "the path of a file"),
+        "",
+        "File of passwords that nobody may set, one a line, case aside; beside the list of 20,000 that the function "
+        "brings along. `.gz` is unpacked.",
+    )
+    sign_up: bool = row(
+        "SIGN_UP",
+        SWITCH,
+        "off",
+        "Whether anybody may make an account at `POST /users`. It tells whoever asks which names are taken.",
     )
     hash_cost: int = row(
         "HASH_COST",

@@ -48,13 +48,30 @@ def swap_hash(connection: Connection, user_id: str, old: str, new: str) -> bool:
     )
 
 
+def set_hash(connection: Connection, name: str, new: str) -> bool:
+    """Set the hash of a new password, which ends the sessions (T6); False where there is no such user."""
+    if not connection.change("UPDATE users SET password_hash = ? WHERE name = ?", new, name):
+        return False
+    _end_sessions(connection, name)
+    return True
+
+
+def delete(connection: Connection, name: str) -> bool:
+    """Delete, with all that refers to the user; False where there is none."""
+    return bool(connection.change("DELETE FROM users WHERE name = ?", name))
+
+
 def set_disabled(connection: Connection, name: str, when: int | None) -> bool:
     """Disable at `when`, or enable with None; False where there is no such user. Disabling ends the sessions (T6)."""
     if not connection.change("UPDATE users SET disabled_at = ? WHERE name = ?", when, name):
         return False
     if when is not None:
-        connection.change("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
+        _end_sessions(connection, name)
     return True
+
+
+def _end_sessions(connection: Connection, name: str) -> None:
+    connection.change("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
 
 
 def _one(rows: Sequence[Row]) -> User | None:

@@ -28,6 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "BODY_TIMEOUT": "2",
     "EVENTS_TOKEN": "contract-suite-events-token-0123456789",
     "ISSUER": "https://login.example",
+    "SIGN_UP": "on",
 }
 #: Nothing here takes this long; a test that waits for it fails.
 PATIENCE = 30.0
@@ -44,8 +45,8 @@ class Target(Protocol):
     url: str
     headers: Mapping[str, str]
 
-    def add_user(self, name: str, password: str) -> None:
-        """Add a user, as an operator would."""
+    def users(self, *arguments: str, text: str = "") -> str:
+        """Run `login-function users ...` as an operator would, with `text` as its input; what it printed."""
         ...
 
 
@@ -157,8 +158,12 @@ def api(target: Target) -> Iterator[Api]:
 @pytest.fixture
 def account(target: Target) -> Account:
     made = Account(f"user-{uuid.uuid4().hex}", f"correct horse {uuid.uuid4().hex}")
-    target.add_user(*made)
+    add_user(target, *made)
     return made
+
+
+def add_user(target: Target, name: str, password: str) -> None:
+    target.users("add", name, "--password-stdin", text=password + "\n")
 
 
 class Wire:

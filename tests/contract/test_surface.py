@@ -14,6 +14,8 @@ ROUTES = {
     "/logout": "POST",
     "/revoke": "POST",
     "/introspect": "POST",
+    "/users": "POST",
+    "/password": "POST",
     "/userinfo": "GET, HEAD",
     "/.well-known/jwks.json": "GET, HEAD",
     "/.well-known/oauth-authorization-server": "GET, HEAD",

@@ -88,10 +88,16 @@ def command(folder: Path, *arguments: str, text: str = "", **settings: str) -> s
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts `login-function serve` with one user, "alice", and the given settings; kills what is left at the end."""
+def serve(tmp_path: Path, serve_here: Callable[..., Served]) -> Callable[..., Served]:
+    """As `serve_here`, with one user, "alice"."""
     added = command(tmp_path, "users", "add", "alice", "--password-stdin", text=PASSWORD)
     assert added.returncode == 0, added.stderr
+    return serve_here
+
+
+@pytest.fixture
+def serve_here(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts `login-function serve` with the given settings; kills what is left at the end."""
     with contextlib.ExitStack() as stack:
 
         def start(*prefix: str, **settings: str) -> Served:

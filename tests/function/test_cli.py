@@ -26,12 +26,42 @@ def test_a_generated_password_is_printed_once_and_never_again(tmp_path: Path) ->
     assert "already" in refused.stderr
 
 
-@pytest.mark.parametrize("password", ["too short", "", "fifteen\tcharacters", "x" * 1025])
-def test_a_password_against_the_policy_is_refused_with_the_reason(tmp_path: Path, password: str) -> None:
-    added = command(tmp_path, "users", "add", "alice", "--password-stdin", text=password)
-    assert added.returncode == 1
-    assert added.stderr.startswith("login-function: alice was not added: the password ")
+@pytest.mark.parametrize("password", ["too short", "", "fifteen\tcharacters", "x" * 1025, "manchesterunited"])
+@pytest.mark.parametrize("action", ["add", "passwd"])
+def test_n6_a_password_against_the_policy_is_refused_with_the_reason(
+    tmp_path: Path, action: str, password: str
+) -> None:
+    if action == "passwd":
+        command(tmp_path, "users", "import", "-", text='{"name": "alice"}\n')
+    refused = command(tmp_path, "users", action, "alice", "--password-stdin", text=password)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("login-function: Nothing was changed: the password ")
+    assert "enabled" not in command(tmp_path, "users", "list").stdout
+
+
+def test_a_password_is_set_and_a_user_deleted(tmp_path: Path) -> None:
+    command(tmp_path, "users", "import", "-", text='{"name": "alice"}\n')
+    assert command(tmp_path, "users", "list").stdout.split("\t")[1] == "no password"
+    generated = command(tmp_path, "users", "passwd", "Alice", "--generate")
+    assert len(generated.stdout.strip()) >= 20
+    assert command(tmp_path, "users", "list").stdout.split("\t")[1] == "enabled"
+    assert command(tmp_path, "users", "delete", "ALICE").returncode == 0
     assert command(tmp_path, "users", "list").stdout == ""
+    for action in ("passwd", "delete"):
+        gone = command(tmp_path, "users", action, "alice")
+        assert (gone.returncode, gone.stdout) == (1, "")
+        assert "There is no user 'alice'" in gone.stderr
+
+
+def test_what_another_system_exports_is_imported(tmp_path: Path) -> None:
+    rows = ({"email": "a@b.c", "encrypted_password": ""}, {"email": "d@b.c", "encrypted_password": "$1$x"})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    arguments = ("users", "import", "-", "--format", "supabase")
+    refused = command(tmp_path, *arguments, text=lines)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("login-function: record 2: not a bcrypt hash")
+    taken = command(tmp_path, *arguments, "--drop-hashes", text=lines + '{"email": "e@b.c", "deleted_at": "x"}\n')
+    assert taken.stdout == "2 imported, 2 of them without a password\n1 left out: deleted\n"
 
 
 def test_without_a_terminal_it_says_how_else_to_give_the_password(tmp_path: Path) -> None:

@@ -56,8 +56,33 @@ def test_one_line_a_request_with_trace_outcome_user_client_and_reason(serve: Ser
     assert unknown["status"] == 404
 
 
+def self_service(url: str, secrets: set[str]) -> list[requests.Response]:
+    """What people do about their accounts, going well and not; what is secret about it goes into `secrets`."""
+    session = requests.Session()
+    old, new = "canary-of-a-newcomer", "canary-of-a-change"
+    refused = ("canary", "canary-canary-canary-", "canary\0with-a-control-character")
+    secrets |= {old, new, *refused[1:], json.dumps(refused[-1])[1:-1], "canary-typed-as-a-new-name"}
+    bob = {"username": "bob", "password": old}
+    told = [
+        session.post(f"{url}/users", json=body, timeout=PATIENCE)
+        for body in (bob, bob, {"username": "canary-typed-as-a-new-name x", "password": old})
+    ]
+    told += [session.post(f"{url}/users", json={"username": "c", "password": one}, timeout=PATIENCE) for one in refused]
+    tokens = session.post(f"{url}/login", json=bob, timeout=PATIENCE).json()
+    secrets |= {tokens["access_token"], tokens["refresh_token"]}
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    told += [
+        session.post(
+            f"{url}/password", json={"password": given, "new_password": wanted}, headers=headers, timeout=PATIENCE
+        )
+        for given, wanted in ((new, new), *((old, one) for one in (*refused, new)))
+    ]
+    assert [answer.status_code for answer in told] == [201, 409, 422, 422, 422, 422, 403, 422, 422, 422, 204]
+    return told
+
+
 def test_no_secret_is_ever_logged_or_told(serve: Serve, tmp_path: Path) -> None:
-    served = serve(PEPPER=PEPPER, EVENTS_TOKEN=EVENTS_TOKEN)
+    served = serve(PEPPER=PEPPER, EVENTS_TOKEN=EVENTS_TOKEN, SIGN_UP="on")
     session, url = requests.Session(), served.url
     secrets = {PASSWORD, PEPPER, EVENTS_TOKEN, "canary-typed-as-a-name", "canary-wrong-password"}
     alice = {"username": "alice", "password": PASSWORD}
@@ -75,13 +100,14 @@ def test_no_secret_is_ever_logged_or_told(serve: Serve, tmp_path: Path) -> None:
         session.post(f"{url}/token", data={"grant_type": PASSWORD, "refresh_token": PASSWORD}, timeout=PATIENCE),
         session.post(f"{url}/logout", data={"refresh_token": tokens["refresh_token"]}, timeout=PATIENCE),
         session.get(f"{url}/metrics", timeout=PATIENCE),
+        *self_service(url, secrets),
     ]
     event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "login.request", "data": alice}
     headers = {"Authorization": f"Bearer {EVENTS_TOKEN}", "Content-Type": "application/cloudevents+json"}
     told.append(session.post(url, data=json.dumps(event), headers=headers, timeout=PATIENCE))
     assert served.stop() == 0
-    exported = json.loads(command(tmp_path, "users", "export").stdout)
-    secrets |= {exported["password_hash"], "$2b$", "PRIVATE KEY"}
+    exported = [json.loads(line) for line in command(tmp_path, "users", "export").stdout.splitlines()]
+    secrets |= {user["password_hash"] for user in exported} | {"$2b$", "PRIVATE KEY"}
     for secret in secrets:
         assert secret not in served.log.read_text(), secret
         for response in told:

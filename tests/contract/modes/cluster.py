@@ -30,11 +30,11 @@ class ClusterTarget:
         self.headers: Mapping[str, str] = {"Host": host}
         self._kubectl = kubectl
 
-    def add_user(self, name: str, password: str) -> None:
+    def users(self, *arguments: str, text: str = "") -> str:
         pods = [*self._kubectl, "get", "pods", "-l", "serving.knative.dev/service=login", "-o", "name"]
         pod = subprocess.run(pods, check=True, capture_output=True, text=True, timeout=60).stdout.split()[0]
-        add = ["exec", "-i", pod, "-c", "login", "--", "login-function", "users", "add", name, "--password-stdin"]
-        subprocess.run([*self._kubectl, *add], input=password + "\n", text=True, check=True, timeout=60)
+        command = [*self._kubectl, "exec", "-i", pod, "-c", "login", "--", "login-function", "users", *arguments]
+        return subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
 
 
 class ClusterMode:

@@ -19,9 +19,10 @@ class DockerTarget:
         self.url = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(8080)}"
         self._exec = ["docker", "exec", "--interactive", container.get_container_id()]
 
-    def add_user(self, name: str, password: str) -> None:
-        command = [*self._exec, "login-function", "users", "add", name, "--password-stdin"]
-        subprocess.run(command, input=password + "\n", text=True, check=True, timeout=60)
+    def users(self, *arguments: str, text: str = "") -> str:
+        command = [*self._exec, "login-function", "users", *arguments]
+        done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+        return done.stdout
 
 
 class DockerMode:

@@ -14,10 +14,7 @@ class EmulatorTarget:
     def __init__(self, emulator: LoginInEmulator) -> None:
         self.url = f"http://127.0.0.1:{emulator.port}"
         self.headers: Mapping[str, str] = {"Host": f"login.default.localhost:{emulator.port}"}
-        self._emulator = emulator
-
-    def add_user(self, name: str, password: str) -> None:
-        self._emulator.users("add", name, "--password-stdin", text=password + "\n")
+        self.users = emulator.users
 
 
 class EmulatorMode:

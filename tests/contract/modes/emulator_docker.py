@@ -55,10 +55,7 @@ class EmulatorDockerTarget:
     def __init__(self, emulator: LoginInContainer) -> None:
         self.url = f"http://127.0.0.1:{emulator.port}"
         self.headers: Mapping[str, str] = {"Host": f"login.default.localhost:{emulator.port}"}
-        self._emulator = emulator
-
-    def add_user(self, name: str, password: str) -> None:
-        self._emulator.users("add", name, "--password-stdin", text=password + "\n")
+        self.users = emulator.users
 
 
 class EmulatorDockerMode:

@@ -24,15 +24,17 @@ class ProcessTarget:
         self.url = f"http://127.0.0.1:{port}"
         self._environ = environ
 
-    def add_user(self, name: str, password: str) -> None:
-        subprocess.run(
-            [PROGRAM, "users", "add", name, "--password-stdin"],
-            input=password + "\n",
+    def users(self, *arguments: str, text: str = "") -> str:
+        done = subprocess.run(
+            [PROGRAM, "users", *arguments],
+            input=text,
             env=dict(self._environ),
+            stdout=subprocess.PIPE,
             text=True,
             check=True,
             timeout=60,
         )
+        return done.stdout
 
 
 class ProcessMode:
