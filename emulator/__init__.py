@@ -6,7 +6,7 @@ Read in this order:
     dataplane/    one hop for a request: gateway, activator and queue-proxy are function calls here
     runtimes/     what runs an instance: a process, a container, or a model of one
     api/          the Kubernetes API: objects, versions, watches; the only door for intent
-    services.py   a Service's objects and statuses; routes.py leads its hosts to revisions
+    serving.py    which objects to look at again; services.py, configurations.py, routes.py: a pass over one of them
     controller.py observe -> plan -> act; the only writer of status
     cli.py        `knative-emulator up | apply | get | delete | logs | status`
 """

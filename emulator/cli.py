@@ -12,7 +12,7 @@ from pathlib import Path
 from emulator.api import kinds
 from emulator.errors import EmulatorError, UserError
 
-#: Seconds that `up` and `apply` wait for a Service to become Ready before they say what keeps it.
+#: Seconds that `up` and `apply` wait for what they made to become Ready before they say what keeps it.
 WAIT = 60.0
 
 
@@ -50,20 +50,20 @@ def _down(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     from emulator.client import Client  # noqa: PLC0415
-    from emulator.manifests import read_manifests  # noqa: PLC0415
+    from emulator.manifests import AWAITED, read_manifests  # noqa: PLC0415
     from emulator.report import wait_ready  # noqa: PLC0415
 
     documents = read_manifests(options.filename, options.namespace)
     client = Client(options.state_dir)
-    services = []
+    awaited = []
     for kind, document in documents:
         outcome, stored, warnings = client.apply(kind, document)
         for warning in warnings:
             print(f"Warning: {warning}", file=sys.stderr)
         print(f"{kind.resource}/{stored['metadata']['name']} {outcome}")
-        if kind.name == "Service":
-            services.append((stored["metadata"]["namespace"], stored["metadata"]["name"]))
-    return 0 if options.no_wait else wait_ready(client, services, options.timeout)
+        if kind in AWAITED:
+            awaited.append((kind, stored["metadata"]["namespace"], stored["metadata"]["name"]))
+    return 0 if options.no_wait else wait_ready(client, awaited, options.timeout)
 
 
 def _get(options: argparse.Namespace) -> int:
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     delete.add_argument("-f", "--filename", action="append", help="delete what a manifest describes")
 
     logs = add("logs", _logs, "print what the instances of a Service, or one instance, have printed")
-    logs.add_argument("name", help="name of a Service, a Revision or an instance")
+    logs.add_argument("name", help="name of a Service, a Configuration, a Revision or an instance")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come, from new instances too")
     logs.add_argument("--tail", type=int, help="only the last so many lines of each instance")
 

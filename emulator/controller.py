@@ -25,7 +25,7 @@ from emulator.replicas import NODE_LIMIT, Replicas
 from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Node, Report
 from emulator.scaling import RevisionScaler, ScalingConfig, next_report
-from emulator.services import ServiceReconciler
+from emulator.serving import Serving
 
 
 class Controller:
@@ -48,7 +48,7 @@ class Controller:
         self._revisions: dict[RevisionKey, RevisionController] = {}
         self._retired: list[RevisionController] = []
         self._pods = Pods(store)
-        self._services = ServiceReconciler(store, config_maps, self._revisions)
+        self._serving = Serving(store, config_maps, self._revisions)
         self._started = clock.now()
         self._next_report = next_report(self._started)
         store.subscribe(self.changed)
@@ -58,7 +58,7 @@ class Controller:
         self._plane = plane
         self._node = node
         self._port = port
-        self._services.connect(plane, port)
+        self._serving.connect(plane, port)
 
     def changed(self, change: Change) -> None:
         """An object was stored or deleted."""
@@ -67,7 +67,7 @@ class Controller:
         elif change.kind is kinds.POD and "deletionTimestamp" in change.object["metadata"]:
             for revision in self._all():
                 revision.replicas.evict(change.object["metadata"]["name"], self._clock.now())
-        self._services.changed(change)
+        self._serving.changed(change)
         self._wake()
 
     def demanded(self, key: RevisionKey) -> None:
@@ -92,16 +92,16 @@ class Controller:
             for key, revision in self._revisions.items():
                 revision.record(stats.get(key), now)
             self._next_report = next_report(now)
-        self._services.reconcile(now)
+        self._serving.reconcile(now)
         due = [revision.step(now) for revision in self._all()]
         self._show_changes()
-        return min(self._next_report, self._services.reconcile(now), *due)
+        return min(self._next_report, self._serving.reconcile(now), *due)
 
     def describe(self) -> dict[str, Any]:
         """The document of `knative-emulator status`."""
         now = self._clock.now()
-        services = describe(self._store, self._revisions, self._plane, now)
-        return {"gateway": f"http://localhost:{self._port}", "up": now - self._started, "services": services}
+        described = describe(self._store, self._revisions, self._plane, now)
+        return {"gateway": f"http://localhost:{self._port}", "up": now - self._started} | described
 
     def _all(self) -> Iterator[RevisionController]:
         return chain(self._revisions.values(), self._retired)
@@ -112,7 +112,7 @@ class Controller:
                 revision.changed = False
                 self._pods.update(revision.document, revision.replicas)
                 meta = revision.document["metadata"]
-                self._services.look_at(meta["namespace"], meta["labels"][keys.SERVICE_LABEL])
+                self._serving.look_at(kinds.REVISION, meta["namespace"], meta["name"])
         self._retired = [revision for revision in self._retired if not revision.gone]
 
     def _follow(self, change: Change) -> None:

@@ -1,5 +1,6 @@
 """The document behind `knative-emulator status`: what runs, how much of it, and why."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,55 +9,70 @@ from emulator.api.store import Object, Store
 from emulator.core.annotations import CONFIGURATION_LABEL
 from emulator.core.conditions import ready_of
 from emulator.core.revision import RevisionKey
+from emulator.core.status import controllers_of, is_controlled_by
 from emulator.dataplane.door import Plane
 from emulator.revision import RevisionController
 
 
 def describe(
     store: Store, revisions: Mapping[RevisionKey, RevisionController], plane: Plane, now: float
-) -> list[dict[str, Any]]:
-    """All Services with their revisions, newest first, and the instances of each. Times are seconds."""
-    return [_service(service, store, revisions, plane, now) for service in store.all(kinds.SERVICE)]
+) -> dict[str, list[dict[str, Any]]]:
+    """All Services, and the Configurations and Routes that are no Service's, under the plurals of their kinds.
+
+    Those that have revisions list them, newest first, each with its instances. Times are seconds.
+    """
+    described: dict[str, list[dict[str, Any]]] = {"services": [], "configurations": [], "routes": []}
+    for service in store.all(kinds.SERVICE):
+        meta = service["metadata"]
+        configuration = store.find(kinds.CONFIGURATION, meta["namespace"], meta["name"])
+        own = _revisions_of(configuration, store) if configuration and is_controlled_by(configuration, service) else ()
+        percents: Counter[str] = Counter()
+        for target in service.get("status", {}).get("traffic", ()):
+            percents[target["revisionName"]] += target.get("percent", 0)
+        described["services"].append(
+            _named(service)
+            | {"revisions": [{"percent": percents[key.name]} | _revision(revisions[key], plane, now) for key in own]}
+        )
+    for configuration in _alone(store, kinds.CONFIGURATION):
+        own = _revisions_of(configuration, store)
+        described["configurations"].append(
+            _named(configuration) | {"revisions": [_revision(revisions[key], plane, now) for key in own]}
+        )
+    for route in _alone(store, kinds.ROUTE):
+        described["routes"].append(_named(route) | {"traffic": route.get("status", {}).get("traffic", [])})
+    return described
 
 
-def _service(
-    service: Object, store: Store, revisions: Mapping[RevisionKey, RevisionController], plane: Plane, now: float
-) -> dict[str, Any]:
-    meta, status = service["metadata"], service.get("status", {})
-    ready = ready_of(service)
-    percents: dict[str, int] = {}
-    for target in status.get("traffic", ()):
-        percents[target["revisionName"]] = percents.get(target["revisionName"], 0) + target.get("percent", 0)
-    names = _revisions_of(service, store)
+def _alone(store: Store, kind: kinds.Kind) -> Iterable[Object]:
+    return (each for each in store.all(kind) if not any(controllers_of(each)))
+
+
+def _named(document: Object) -> dict[str, Any]:
+    meta, ready = document["metadata"], ready_of(document)
     return {
         "namespace": meta["namespace"],
         "name": meta["name"],
-        "url": status.get("url"),
+        "url": document.get("status", {}).get("url"),
         "ready": ready.status if ready else "Unknown",
         "message": ready.message if ready else "",
-        "revisions": [
-            _revision(name, percents.get(name, 0), revisions[RevisionKey(meta["namespace"], name)], plane, now)
-            for name in names
-            if RevisionKey(meta["namespace"], name) in revisions
-        ],
     }
 
 
-def _revisions_of(service: Object, store: Store) -> Iterable[str]:
-    meta = service["metadata"]
+def _revisions_of(configuration: Object, store: Store) -> Iterable[RevisionKey]:
+    meta = configuration["metadata"]
     found = [
         revision["metadata"]
         for revision in store.all(kinds.REVISION, meta["namespace"])
         if revision["metadata"].get("labels", {}).get(CONFIGURATION_LABEL) == meta["name"]
     ]
-    return [m["name"] for m in sorted(found, key=lambda m: int(m["resourceVersion"]), reverse=True)]
+    newest_first = sorted(found, key=lambda m: int(m["resourceVersion"]), reverse=True)
+    return [RevisionKey(meta["namespace"], m["name"]) for m in newest_first]
 
 
-def _revision(name: str, percent: int, revision: RevisionController, plane: Plane, now: float) -> dict[str, Any]:
+def _revision(revision: RevisionController, plane: Plane, now: float) -> dict[str, Any]:
     replicas = revision.replicas
     return {
-        "name": name,
-        "percent": percent,
+        "name": replicas.key.name,
         "wanted": replicas.wanted,
         "ready": replicas.ready,
         "waiting": plane.waiting(replicas.key),

@@ -11,8 +11,10 @@ from emulator.api import kinds
 from emulator.api.kinds import Kind
 from emulator.errors import UserError
 
-#: Objects are applied in this order, so that what a Service refers to is there before it.
-_ORDER = (kinds.SECRET, kinds.CONFIG_MAP, kinds.SERVICE)
+#: Objects are applied in this order, so that what one refers to is there before it.
+_ORDER = (kinds.SECRET, kinds.CONFIG_MAP, kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE)
+#: Those that become Ready.
+AWAITED = (kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE)
 
 
 class _Loader(yaml.SafeLoader):

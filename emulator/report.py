@@ -17,7 +17,7 @@ from emulator.errors import NotFound, UserError
 
 Object = Mapping[str, Any]
 
-#: Seconds between two looks at a Service that is coming up, or at the instances of a Service that is followed.
+#: Seconds between two looks at what is coming up, or at the instances of a Service that is followed.
 POLL = 0.2
 
 
@@ -38,74 +38,94 @@ def print_objects(kind: Kind, objects: Sequence[Object], output: str, *, single:
 
 
 def print_status(document: Object, output: str) -> None:
-    """Print the status page: each Service, its revisions, the last decision about each and why, its instances."""
+    """Print the status page: each Service, its revisions, the last decision about each and why, its instances.
+
+    Then the same of the Configurations that are no Service's, and such Routes.
+    """
     if output == "json":
         _say(json.dumps(document, indent=2))
         return
     _say(f"gateway {document['gateway']}   up {document['up']:.0f} s")
-    for service in document["services"]:
-        _say(f"\n{service['namespace']}/{service['name']}  {service['url'] or ''}  {_readiness(service)}")
-        for revision in service["revisions"]:
-            _print_revision(revision)
+    for title, plural in (("", "services"), ("configuration ", "configurations"), ("route ", "routes")):
+        for shown in document[plural]:
+            _say(f"\n{title}{shown['namespace']}/{shown['name']}  {shown['url'] or ''}  {_readiness(shown)}")
+            for revision in shown.get("revisions", ()):
+                _print_revision(revision)
+            for target in shown.get("traffic", ()):
+                tag = f", and all of {target['url']}" if "url" in target else ""
+                _say(f"  {target['revisionName']}  {target['percent']} % of traffic{tag}")
 
 
-def wait_ready(client: Client, services: Iterable[tuple[str, str]], timeout: float) -> int:
-    """Wait until each Service is Ready and print its URL, or what keeps it from being so; returns the exit code."""
+def wait_ready(client: Client, awaited: Iterable[tuple[Kind, str, str]], timeout: float) -> int:
+    """Wait until each object is Ready and print its URL, or what keeps it from being so; returns the exit code.
+
+    Objects are a kind, a namespace and a name.
+    """
     deadline = time.monotonic() + timeout
     code = 0
-    for namespace, name in services:
-        service = client.get(kinds.SERVICE, namespace, name)
-        if ready(service) is None and (rest := deadline - time.monotonic()) > 0:
-            for seen in client.watch(kinds.SERVICE, namespace, name, rest):
-                service = seen
-                if ready(service) is not None or time.monotonic() >= deadline:
+    for kind, namespace, name in awaited:
+        document = client.get(kind, namespace, name)
+        if ready(document) is None and (rest := deadline - time.monotonic()) > 0:
+            for seen in client.watch(kind, namespace, name, rest):
+                document = seen
+                if ready(document) is not None or time.monotonic() >= deadline:
                     break
-        if ready(service):
-            _say(f"{name} is ready at {service['status']['url']}")
+        if ready(document):
+            _say(success(document))
         else:
             code = 1
-            _say(f"error: {failure(service, timeout, client.status())}", file=sys.stderr)
+            _say(f"error: {failure(document, timeout, client.status())}", file=sys.stderr)
     return code
 
 
-def ready(service: Object) -> bool | None:
-    """True or False once the Service's status speaks of its newest spec and is settled; None until then."""
-    status = service.get("status", {})
-    if status.get("observedGeneration") != service["metadata"]["generation"]:
+def ready(document: Object) -> bool | None:
+    """True or False once an object's status speaks of its newest spec and is settled; None until then."""
+    status = document.get("status", {})
+    if status.get("observedGeneration") != document["metadata"]["generation"]:
         return None
-    return {"True": True, "False": False}.get(_ready_condition(service).get("status", "Unknown"))
+    return {"True": True, "False": False}.get(_ready_condition(document).get("status", "Unknown"))
 
 
-def failure(service: Object, timeout: float, status: Object) -> str:
-    """One sentence that says why a Service is not Ready; of several reasons the Configuration's, as the deepest.
+def success(document: Object) -> str:
+    """One sentence that says where a Ready object is reached."""
+    url = document["status"].get("url")
+    return f"{_title(document)} is ready" + (f" at {url}" if url else "")
+
+
+def failure(document: Object, timeout: float, status: Object) -> str:
+    """One sentence that says why an object is not Ready; of a Service's reasons the Configuration's, as the deepest.
 
     `status` is the document of the status page: it knows what each instance waits for.
     """
-    name = service["metadata"]["name"]
-    conditions = sorted(service.get("status", {}).get("conditions", ()), key=lambda c: c["type"])
+    meta, title = document["metadata"], _title(document)
+    conditions = sorted(document.get("status", {}).get("conditions", ()), key=lambda c: c["type"])
     failed = next((c for c in conditions if c["status"] == "False"), None)
     if failed:
-        return f"{name} is not ready ({failed['reason']}): {failed['message']}"
+        return f"{title} is not ready ({failed['reason']}): {failed['message']}"
     instances = [
         instance
-        for shown in status["services"]
-        if shown["name"] == name
+        for shown in (*status["services"], *status["configurations"])
+        if (shown["namespace"], shown["name"]) == (meta["namespace"], meta["name"])
         for revision in shown["revisions"]
         for instance in revision["instances"]
     ]
-    # What an instance waits for, else what the Service itself waits for: a rollout may take longer than anybody waits.
+    # What an instance waits for, else what the object itself waits for: a rollout may take longer than anybody waits.
     words = (said["message"] for said in (*instances, *conditions) if said.get("message"))
+    if document["kind"] == "Route":
+        return f"{title} was not ready within {timeout:g} s: {next(words, '')}"
     waiting = next(words, "") if instances else "no instance was started"
-    return f"{name} was not ready within {timeout:g} s: {waiting}; see `knative-emulator logs {name}`"
+    return f"{title} was not ready within {timeout:g} s: {waiting}; see `knative-emulator logs {meta['name']}`"
 
 
 def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail: int | None) -> None:
     """Print the lines of a Service's, a Revision's or one instance's log; several are told apart by their names."""
     pods = _pods(client, namespace, name)
     if not pods and not follow:
-        known = kinds.SERVICE, kinds.REVISION
+        known = kinds.SERVICE, kinds.CONFIGURATION, kinds.REVISION
         if all(name not in (d["metadata"]["name"] for d in client.items(kind, namespace)) for kind in known):
-            raise NotFound(f'there is no service, revision or instance "{name}": see `knative-emulator get pods`')
+            raise NotFound(
+                f'there is no service, configuration, revision or instance "{name}": see `knative-emulator get pods`'
+            )
         raise UserError(f"{name} is at zero: there is no instance to read from; -f waits for the next one")
     if not follow:
         for pod in pods:
@@ -126,7 +146,8 @@ def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail:
 
 
 def _pods(client: Client, namespace: str, name: str) -> list[str]:
-    keys = ("serving.knative.dev/service", "serving.knative.dev/revision")
+    # A Service's Configuration has the name of the Service.
+    keys = ("serving.knative.dev/configuration", "serving.knative.dev/revision")
     return [
         pod["metadata"]["name"]
         for pod in client.items(kinds.POD, namespace)
@@ -141,7 +162,8 @@ def _print_lines(client: Client, namespace: str, pod: str, *, prefix: bool, foll
 
 def _print_revision(revision: Object) -> None:
     counts = f"{revision['ready']} ready of {revision['wanted']} wanted"
-    _say(f"  {revision['name']}  {revision['percent']} % of traffic  {counts}  {revision['waiting']} waiting")
+    percent = f"{revision['percent']} % of traffic  " if "percent" in revision else ""
+    _say(f"  {revision['name']}  {percent}{counts}  {revision['waiting']} waiting")
     _say(f"    why: {revision['reason']}")
     instances = revision["instances"]
     if instances:
@@ -155,12 +177,18 @@ def _print_revision(revision: Object) -> None:
         _say(f"    instances that have gone served {revision['served_by_gone']}")
 
 
-def _readiness(service: Object) -> str:
-    return "Ready" if service["ready"] == "True" else f"not ready: {service['message']}"
+def _readiness(shown: Object) -> str:
+    return "Ready" if shown["ready"] == "True" else f"not ready: {shown['message']}"
 
 
-def _ready_condition(service: Object) -> dict[str, str]:
-    conditions = service.get("status", {}).get("conditions", ())
+def _title(document: Object) -> str:
+    """How an object is spoken of: a Service by its name alone."""
+    kind, name = document["kind"], document["metadata"]["name"]
+    return name if kind == "Service" else f"{kind.lower()} {name}"
+
+
+def _ready_condition(document: Object) -> dict[str, str]:
+    conditions = document.get("status", {}).get("conditions", ())
     return next((c for c in conditions if c["type"] == "Ready"), {})
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from emulator.core.annotations import ROUTING_STATE_LABEL
 from emulator.core.conditions import TRUE, Condition
 from emulator.core.instance import Instance
 from emulator.core.revision_status import (
@@ -76,9 +77,11 @@ class RevisionController:
         )
 
     def describe_anew(self, document: dict[str, Any], now: float) -> None:
-        """Take in what was changed of the Revision's metadata: its scaling annotations take effect at once."""
+        """Take in what was changed of the Revision's metadata: scaling annotations and routes take effect at once."""
         self.document = document
-        self.scaler.set_annotations(document["metadata"].get("annotations", {}), now)
+        meta = document["metadata"]
+        self.scaler.set_annotations(meta.get("annotations", {}), now)
+        self.scaler.set_reachable(meta.get("labels", {}).get(ROUTING_STATE_LABEL) != "reserve", now)
 
     def retire(self) -> None:
         """The revision was deleted: requests in hand end, no other comes in, then all instances go."""

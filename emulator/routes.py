@@ -1,136 +1,79 @@
-"""The way from hosts to revisions: what the gateway is told of each Route, at once or in the steps of a rollout."""
+"""A Route's way to revisions: where its traffic goes, its status, and what those that it leads to are told of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
-from emulator.api.store import Object
-from emulator.core import annotations as keys
-from emulator.core.conditions import Condition
-from emulator.core.domains import DomainConfig, NetworkConfig
-from emulator.core.gotext import parse_duration
-from emulator.core.naming import DomainError, RouteNames, Visibility
-from emulator.core.revision import RevisionKey
-from emulator.core.rollout import Rollout, advance, is_done
-from emulator.core.settings import load
-from emulator.core.status import RouteFacts
-from emulator.core.traffic import DEFAULT, Traffic, assign, rollout_goal, splits, status_traffic
-from emulator.dataplane.door import Plane, Routes, Target
-
-#: The domain of hosts where config-domain names none: curl and browsers resolve all of it to the loopback.
-LOCAL_DOMAINS = {"localhost": ""}
-#: Bare hosts that lead to the public service while there is just one.
-BARE_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-
-_SECOND: Final = 10**9
-#: Unix seconds as a float are good to a quarter of a microsecond: a step looked for that much early is not due yet.
-_CLOCK_STEP: Final = 1e-6
+from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE
+from emulator.api.store import Key, Store
+from emulator.core.conditions import timestamp
+from emulator.core.labeler import Led, led_to, marked
+from emulator.core.status import route_status
+from emulator.core.traffic import Reference, assign
+from emulator.dataplane.door import Plane
+from emulator.route_tables import RouteTables
 
 
-class Assigned(NamedTuple):
-    """What a pass over a Route came to; `due` is when a rollout goes on (Unix seconds), None when there is none."""
+class RouteReconciler:
+    """Reconciles Routes, those of Services and those that stand alone."""
 
-    facts: RouteFacts
-    due: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Hosts:
-    """The hosts of one Route. `bare` is what its own public host leads to, empty if it has none."""
-
-    public: Routes = field(default_factory=dict)
-    private: Routes = field(default_factory=dict)
-    bare: tuple[Target, ...] = ()
-
-
-class RouteTables:
-    """Keeps the gateway's two tables, public and cluster-local, those of all Routes. A Route's key is its Service's."""
-
-    def __init__(self, config_maps: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]]) -> None:
         """Raises ConfigError."""
-        self._network = load(NetworkConfig, config_maps.get("config-network", {}))
-        self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
-        self._hosts: dict[RevisionKey, _Hosts] = {}
-        self._rollouts: dict[RevisionKey, Rollout] = {}
+        self._store = store
+        self._tables = RouteTables(config_maps)
+        self._tracker = Tracker()
 
     def connect(self, plane: Plane, port: int) -> None:
-        """Name the data plane and the port that public URLs carry."""
-        self._plane = plane
-        self._port = port
+        """Name the data plane and the port that URLs carry."""
+        self._tables.connect(plane, port)
 
-    def forget(self, key: RevisionKey) -> None:
-        """The Route is gone."""
-        self._rollouts.pop(key, None)
-        if self._hosts.pop(key, None):
-            self._publish()
+    def interested_in(self, namespace: str, reference: Reference) -> Iterable[Key]:
+        """Keys of the Routes whose traffic refers to an object, there or missing."""
+        return self._tracker.interested_in(namespace, reference)
 
-    def assign(self, route: Object, configuration: Object, revisions: Mapping[str, Object], now: float) -> Assigned:
-        """Lead the Route's hosts to the revisions that its traffic names, once all of them are ready.
+    def reconcile(self, key: Key, now: float) -> float | None:
+        """One pass over a Route; returns when its rollout goes on (Unix seconds), None if none is under way."""
+        namespace, name = key
+        route = self._store.find(ROUTE, *key)
+        if route is None:
+            self._tables.forget(key)
+            self._tracker.track(key, frozenset())
+            self._mark(namespace, name, Led(), now)
+            return None
+        revisions = {each["metadata"]["name"]: each for each in self._store.all(REVISION, namespace)}
+        configurations = {each["metadata"]["name"]: each for each in self._store.all(CONFIGURATION, namespace)}
+        traffic = assign(route, configurations, revisions)
+        facts, due = self._tables.lead(route, traffic, revisions, now)
+        route = self._store.update_status(ROUTE, route, route_status(route, facts, now))
+        # What a rollout comes from is in the status alone.
+        shown = {Reference("Revision", entry["revisionName"]) for entry in route["status"].get("traffic", ())}
+        self._tracker.track(key, traffic.referenced | {*traffic.missing} | shown)
+        self._mark(namespace, name, led_to(route, configurations, revisions), now)
+        return due
 
-        Until then, and when one of them is not ready any more, the tables stay as they are.
-        """
-        meta = route["metadata"]
-        key = RevisionKey(meta["namespace"], meta["name"])
-        names = RouteNames(
-            *(meta["name"], meta["namespace"], self._network, self._domains, meta["labels"], meta["annotations"]),
-            port=self._port,
-        )
-        address = f"http://{names.service_host}"
-        traffic = assign(route, {meta["name"]: configuration}, revisions)
-        visibility = {tag: names.visibility(tag, {}) for tag in {DEFAULT, *traffic.targets}}
-        try:
-            url = names.url(DEFAULT, visibility[DEFAULT])
-            if traffic.problem:
-                return Assigned(RouteFacts(url, address, problem=traffic.problem.condition), None)
-            rollout, due = self._advanced(key, route, traffic, revisions, now)
-            hosts = _hosts(names, traffic, rollout, visibility)
-            entries = status_traffic(traffic, rollout, names, visibility)
-        except DomainError as error:
-            return Assigned(RouteFacts("", address, problem=Condition("False", "InvalidDomain", f"{error}.")), None)
-        self._rollouts[key] = rollout
-        if self._hosts.get(key) != hosts:
-            self._hosts[key] = hosts
-            self._publish()
-        facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
-        return Assigned(facts, due)
-
-    def _advanced(
-        self, key: RevisionKey, route: Object, traffic: Traffic, revisions: Mapping[str, Object], now: float
-    ) -> tuple[Rollout, float | None]:
-        """The rollout after a pass at `now`, and when the next one is due."""
-        previous = self._rollouts.get(key, ())
-        if any(share.revision not in revisions for one in previous for share in one.shares):
-            previous = ()  # A revision that had a share was deleted: nothing to go on from.
-        duration = self._duration(route)
-        # The gateway takes a table at once, so what an earlier pass gave to a new revision has arrived by now.
-        rollout, wait = advance(rollout_goal(traffic), previous, round(now * _SECOND), duration, ingress_ready=True)
-        if wait is not None:
-            return rollout, now + wait + _CLOCK_STEP
-        return rollout, None if is_done(rollout) else now
-
-    def _duration(self, route: Object) -> float:
-        """Seconds that a rollout of this Route takes: its own, or the default of all."""
-        text = keys.ROLLOUT_DURATION.value(route["metadata"]["annotations"])
-        own = parse_duration(text) if text else 0.0
-        return own if own > 0 else self._network.rollout_duration
-
-    def _publish(self) -> None:
-        public = {host: targets for each in self._hosts.values() for host, targets in each.public.items()}
-        private = {host: targets for each in self._hosts.values() for host, targets in each.private.items()}
-        bare = [each.bare for each in self._hosts.values() if each.public]
-        if len(bare) == 1 and bare[0]:
-            public |= dict.fromkeys(BARE_HOSTS, bare[0])
-        self._plane.set_routes(public, private)
+    def _mark(self, namespace: str, route: str, led: Led, now: float) -> None:
+        """Tell Configurations and Revisions whether the Route leads to them."""
+        for kind, names in ((CONFIGURATION, led.configurations), (REVISION, led.revisions)):
+            for stored in list(self._store.all(kind, namespace)):
+                after = marked(stored, route, timestamp(now), led=stored["metadata"]["name"] in names)
+                if after is not stored:
+                    self._store.update(kind, after)
 
 
-def _hosts(names: RouteNames, traffic: Traffic, rollout: Rollout, visibility: Mapping[str, Visibility]) -> _Hosts:
-    """All hosts of a Route; every target has cluster-local ones. Raises DomainError."""
-    public: dict[str, tuple[Target, ...]] = {}
-    private: dict[str, tuple[Target, ...]] = {}
-    for tag, shares in splits(traffic, rollout).items():
-        targets = tuple(Target(RevisionKey(names.namespace, share.revision), share.percent) for share in shares)
-        private |= dict.fromkeys(names.hosts(tag, Visibility.LOCAL), targets)
-        if visibility[tag] is Visibility.EXTERNAL:
-            public |= dict.fromkeys(names.hosts(tag, Visibility.EXTERNAL), targets)
-    bare = public.get(names.domain(DEFAULT, visibility[DEFAULT]), ())
-    return _Hosts(public, private, bare)
+class Tracker:
+    """Which Routes are to be looked at again when an object changes."""
+
+    def __init__(self) -> None:
+        self._of: dict[Key, frozenset[Reference]] = {}
+        self._interested: defaultdict[tuple[str, Reference], set[Key]] = defaultdict(set)
+
+    def track(self, route: Key, references: frozenset[Reference]) -> None:
+        """A Route is interested in these objects of its namespace, and in no others any more."""
+        for gone in self._of.pop(route, frozenset()) - references:
+            self._interested[route[0], gone].discard(route)
+        for reference in references:
+            self._interested[route[0], reference].add(route)
+        if references:
+            self._of[route] = references
+
+    def interested_in(self, namespace: str, reference: Reference) -> Iterable[Key]:
+        return tuple(self._interested.get((namespace, reference), ()))

@@ -6,14 +6,16 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from gevent import signal_handler as on_signal
 from gevent import sleep, spawn
 from gevent.event import Event
 
-from emulator.api import kinds, tls
+from emulator.api import tls
 from emulator.api.admission import Admission
+from emulator.api.kinds import Kind
 from emulator.api.server import ApiServer, make_app
 from emulator.api.store import Store
 from emulator.controller import Controller
@@ -23,8 +25,8 @@ from emulator.errors import MachineError, UserError
 from emulator.kubelet import Kubelet
 from emulator.lock import Lock
 from emulator.logs import Logs
-from emulator.manifests import read_manifests
-from emulator.report import POLL, failure, ready
+from emulator.manifests import AWAITED, read_manifests
+from emulator.report import POLL, failure, ready, success
 from emulator.runtimes.choice import choose
 from emulator.service_discovery import variables
 from emulator.settings import Settings, read_settings
@@ -46,7 +48,7 @@ class WallClock:
 def run(options: argparse.Namespace, on_up: Callable[[int], None]) -> int:
     """Run until SIGINT or SIGTERM; returns 0. Raises UserError and MachineError where it can't.
 
-    `on_up` is told 0, or 1 where a Service of the manifests is not ready: what went wrong with it is still to be seen.
+    `on_up` is told 0, or 1 where something of the manifests is not ready: what went wrong with it is still to be seen.
     """
     documents = read_manifests(options.filename, options.namespace) if options.filename else []
     settings = read_settings(options.config)
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace, on_up: Callable[[int], None]) -> int:
             for kind, document in documents:
                 for warning in emulator.admission.apply(kind, document)[1]:
                     print(f"Warning: {warning}", flush=True)
-            code = emulator.wait_ready(options.timeout) if documents and not options.no_wait else 0
+            code = 0 if options.no_wait else emulator.wait_ready(documents, options.timeout)
             print(f"gateway http://localhost:{emulator.port}   export KUBECONFIG={emulator.kubeconfig}", flush=True)
             on_up(code)
             emulator.stopping.wait()
@@ -102,24 +104,24 @@ class Emulator:
         tls.write_kubeconfig(self.kubeconfig, who, api_port)
         self._loop = spawn(self._run)
 
-    def wait_ready(self, timeout: float) -> int:
-        """Wait for all Services; returns 0, or 1 once one has failed or the time is over. Says which and why."""
+    def wait_ready(self, documents: Iterable[tuple[Kind, Mapping[str, Any]]], timeout: float) -> int:
+        """Wait for what was applied; returns 0, or 1 if some of it failed or the time is over. Says which and why."""
         deadline = time.monotonic() + timeout
-        waiting = {(s["metadata"]["namespace"], s["metadata"]["name"]) for s in self._store.all(kinds.SERVICE)}
+        waiting = {(kind, doc["metadata"]["namespace"], doc["metadata"]["name"]) for kind, doc in documents}
+        waiting = {key for key in waiting if key[0] in AWAITED}
         code = 0
         while waiting and not self.stopping.is_set():
-            for namespace, name in sorted(waiting):
-                service = self._store.get(kinds.SERVICE, namespace, name)
-                verdict = ready(service)
+            for key in sorted(waiting, key=lambda key: (AWAITED.index(key[0]), *key[1:])):
+                document = self._store.get(*key)
+                verdict = ready(document)
                 if verdict is None and time.monotonic() < deadline:
                     continue
-                waiting.discard((namespace, name))
+                waiting.discard(key)
                 code |= not verdict
-                url = service.get("status", {}).get("url")
                 print(
-                    f"{name} is ready at {url}"
+                    success(document)
                     if verdict
-                    else f"error: {failure(service, timeout, self._controller.describe())}",
+                    else f"error: {failure(document, timeout, self._controller.describe())}",
                     flush=True,
                 )
             sleep(POLL)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from emulator.api.core_types import checked, namespace, unreadable
-from emulator.api.kinds import NAMESPACE, REVISION, SERVICE, SERVING, Kind
+from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
 from emulator.api.store import Object, Store
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
@@ -67,7 +67,7 @@ class Admission:
         """
         meta = document["metadata"]
         stored = self._store.get(kind, meta.get("namespace", ""), meta["name"])
-        if kind.group == SERVING and kind is not SERVICE:
+        if kind is REVISION or (kind.group == SERVING and stored["metadata"].get("ownerReferences")):
             document = _as_owned(document, stored)
         admitted, warnings = self._admitted(kind, document, stored, manner)
         return self._store.update(kind, admitted, dry_run=manner.dry_run), warnings

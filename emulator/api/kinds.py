@@ -46,15 +46,19 @@ class Kind:
 
 
 _KNATIVE = ("all", "knative", "serving")
-#: The controller makes them; their spec is their owner's, but their metadata may be changed, and they may be deleted.
-_OWNED = (*REMOVE, *READ, *CHANGE)
 
 SERVICE = Kind(SERVING, "v1", "Service", "services", ("kservice", "ksvc"), status=True, categories=_KNATIVE)
 CONFIGURATION = Kind(
-    SERVING, "v1", "Configuration", "configurations", ("config", "cfg"), True, _OWNED, categories=_KNATIVE
+    SERVING, "v1", "Configuration", "configurations", ("config", "cfg"), status=True, categories=_KNATIVE
 )
-REVISION = Kind(SERVING, "v1", "Revision", "revisions", ("rev",), True, _OWNED, categories=_KNATIVE)
-ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), True, _OWNED, categories=_KNATIVE)
+REVISION = Kind(
+    *(SERVING, "v1", "Revision", "revisions", ("rev",)),
+    status=True,
+    # Configurations make them; what they run never changes, but their metadata may, and they may be deleted.
+    verbs=(*REMOVE, *READ, *CHANGE),
+    categories=_KNATIVE,
+)
+ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), status=True, categories=_KNATIVE)
 SECRET = Kind("", "v1", "Secret", "secrets", fields=("type",))
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", ("cm",))
 POD = Kind(*("", "v1", "Pod", "pods", ("po",)), True, (*REMOVE, *READ), categories=("all",), fields=("status.phase",))

@@ -16,6 +16,8 @@ from emulator.core.conditions import timestamp
 from emulator.errors import AlreadyExists, Conflict, NotFound
 
 Object = dict[str, Any]
+#: Namespace ("" for objects that are in none) and name of an object.
+Key = tuple[str, str]
 
 
 class Change(NamedTuple):
@@ -53,7 +55,7 @@ class Store:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._version = 0
-        self._objects: dict[Kind, dict[tuple[str, str], Object]] = {}
+        self._objects: dict[Kind, dict[Key, Object]] = {}
         self._listeners: list[Listener] = []
 
     @property

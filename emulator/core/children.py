@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.core import annotations as keys
+from emulator.core.labeler import routes_of
 
 #: Labels of a Configuration that its Revisions carry under the same key.
 _INHERITED = (keys.SERVICE_LABEL, keys.SERVICE_UID_LABEL)
@@ -17,11 +18,12 @@ _INHERITED = (keys.SERVICE_LABEL, keys.SERVICE_UID_LABEL)
 Object = dict[str, Any]
 
 
-def configuration(service: Mapping[str, Any]) -> Object:
-    """The Configuration of a stored Service."""
+def configuration(service: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -> Object:
+    """The Configuration of a stored Service; `stored` is what there is of it: other Routes may lead to it too."""
     meta = service["metadata"]
     name = meta["name"]
-    annotations = _without(meta.get("annotations"), keys.LAST_APPLIED, *keys.ROLLOUT_DURATION) | {keys.ROUTES: name}
+    routes = ",".join(sorted({name} | (routes_of(stored) if stored else set())))
+    annotations = _without(meta.get("annotations"), keys.LAST_APPLIED, *keys.ROLLOUT_DURATION) | {keys.ROUTES: routes}
     labels = {**meta.get("labels", {}), keys.SERVICE_LABEL: name, keys.SERVICE_UID_LABEL: meta["uid"]}
     spec = {"template": service["spec"]["template"]}
     return _child(service, "Configuration", name, annotations=annotations, labels=labels, spec=spec)
@@ -63,17 +65,6 @@ def revision(config: Mapping[str, Any], name: str, now: str) -> Object:
         **_some({key: meta.get("labels", {}).get(key) for key in _INHERITED}),
     }
     return _child(config, "Revision", name, annotations=annotations, labels=labels, spec=template["spec"])
-
-
-def with_routing_state(stored: Mapping[str, Any], state: str, now: str) -> Object:
-    """A stored Revision marked `active` (some route leads to it) or `reserve`; the same object if it is so already."""
-    meta = stored["metadata"]
-    labels, annotations = meta.get("labels", {}), meta.get("annotations", {})
-    if labels.get(keys.ROUTING_STATE_LABEL) == state:
-        return dict(stored)
-    labels = labels | {keys.ROUTING_STATE_LABEL: state}
-    annotations = annotations | {keys.ROUTING_STATE_MODIFIED: now}
-    return dict(stored) | {"metadata": meta | {"labels": labels, "annotations": annotations}}
 
 
 def merged(wanted: Object, stored: Mapping[str, Any]) -> Object:

@@ -63,17 +63,38 @@ def revision_deleted(name: str) -> Condition:
     return Condition("False", "RevisionDeleted", f'Revision "{name}" was deleted.')
 
 
-def name_conflict(configuration: Object, named: Object | None) -> str:
-    """Why the name that a Configuration's template gives can't be used, "" if it can.
+def is_controlled_by(child: Object, owner: Object) -> bool:
+    """Whether one object is made and kept by another."""
+    return owner["metadata"]["uid"] in controllers_of(child)
 
-    `named` is the stored Revision of that name. The Configuration's own is taken up again if it is of this generation
-    or has the same spec: so a template can go back to a name that it had before.
+
+def controllers_of(document: Object) -> list[str]:
+    """The uid of the object that makes and keeps this one; none for one that stands alone."""
+    references = document["metadata"].get("ownerReferences") or ()
+    return [reference["uid"] for reference in references if reference.get("controller")]
+
+
+def given_name(document: Object) -> str:
+    """The name that the template of a Service or Configuration gives to its revision, "" if it leaves that open."""
+    return str((document["spec"]["template"].get("metadata") or {}).get("name", ""))
+
+
+def name_conflict(configuration: Object, named: Object | None) -> str:
+    """Why the name of a Configuration's next Revision can't be used, "" if it can.
+
+    `named` is the stored Revision of that name. With a name that the template gives, the Configuration's own is taken
+    up again if it is of this generation or has the same spec: so a template can go back to a name that it had before.
+    A name made from the generation is known again by its labels alone.
     """
-    if named is None or not _given_name(configuration):
+    if named is None:
         return ""
     same_generation = _generation(named) == configuration["metadata"]["generation"]
-    same_spec = configuration["spec"]["template"]["spec"] == named["spec"]
-    if _is_controlled_by(named, configuration) and (same_generation or same_spec):
+    if given_name(configuration):
+        same_spec = configuration["spec"]["template"]["spec"] == named["spec"]
+        own = is_controlled_by(named, configuration) and (same_generation or same_spec)
+    else:
+        own = same_generation and _configuration_of(named) == configuration["metadata"]["name"]
+    if own:
         return ""
     return f'revisions.{keys.SERVING_GROUP} "{named["metadata"]["name"]}" already exists'
 
@@ -92,7 +113,7 @@ def service_status(
     def done() -> dict[str, Any]:
         return conditions.status(now, **fields)
 
-    if configuration is not None and not _is_controlled_by(configuration, service):
+    if configuration is not None and not is_controlled_by(configuration, service):
         conditions.mark(CONFIGURATIONS, not_owned("Configuration", meta["name"]))
         return done()
     if configuration is not None and is_observed(configuration):
@@ -100,14 +121,14 @@ def service_status(
         follow_child(conditions, CONFIGURATIONS, ready_of(configuration))
     else:
         conditions.mark(CONFIGURATIONS, CONFIGURATION_OUT_OF_DATE)
-        if _given_name(service):
+        if given_name(service):
             # The Route must not lead to a revision of that name before the Configuration has seen whose it is.
             return done()
     if name_conflict:
-        conditions.mark(ROUTES, revision_name_taken(_given_name(service)))
+        conditions.mark(ROUTES, revision_name_taken(given_name(service)))
         return done()
 
-    if route is not None and not _is_controlled_by(route, service):
+    if route is not None and not is_controlled_by(route, service):
         conditions.mark(ROUTES, not_owned("Route", meta["name"]))
         return done()
     if route is None or not is_observed(route):
@@ -118,6 +139,17 @@ def service_status(
     if conditions[ROUTES].status == "True" and not _is_migrated(route, configuration):
         conditions.mark(ROUTES, TRAFFIC_NOT_MIGRATED)
     return done()
+
+
+def route_may_follow(service: Object, configuration: Object, *, name_conflict: str) -> bool:
+    """Whether a Service's Route is made as the Service says now.
+
+    Not before the Configuration has seen whose a revision is that the template names, and not if it is another's.
+    """
+    named = given_name(service)
+    return is_controlled_by(configuration, service) and not (
+        named and (name_conflict or not is_observed(configuration))
+    )
 
 
 def follow_child(conditions: Conditions, type_: str, ready: Condition | None) -> None:
@@ -156,7 +188,9 @@ def configuration_status(
     status = configuration.get("status") or {}
     conditions = Conditions("Configuration", status, configuration["metadata"]["generation"])
     if creation_error:
-        conditions.mark(READY, revision_creation_failed(creation_error))
+        # Of a name that was made from the generation nothing is told, except that the generation is still new.
+        if given_name(configuration):
+            conditions.mark(READY, revision_creation_failed(creation_error))
         return conditions.status(now)
 
     latest = LatestRevisions(conditions, *(status.get(name, "") for name in _OF_CONFIGURATION))
@@ -180,7 +214,7 @@ def _newest_ready(configuration: Object, by_name: Mapping[str, Object], latest: 
 
     Only a name that the template gives leads back to an older one.
     """
-    named = _given_name(configuration)
+    named = given_name(configuration)
     since = _generation(by_name[latest.ready]) if latest.ready in by_name else 0
     candidates = [
         (name == named, _generation(revision), name)
@@ -226,16 +260,6 @@ def route_status(route: Object, facts: RouteFacts, now: float) -> dict[str, Any]
     return conditions.status(now, **fields, address={"url": facts.address}, traffic=traffic)
 
 
-def _is_controlled_by(child: Object, owner: Object) -> bool:
-    references = child["metadata"].get("ownerReferences") or ()
-    return any(ref.get("controller") and ref["uid"] == owner["metadata"]["uid"] for ref in references)
-
-
-def _given_name(document: Object) -> str:
-    """The name that the template of a Service or Configuration gives to its revision, "" if it leaves that open."""
-    return str((document["spec"]["template"].get("metadata") or {}).get("name", ""))
-
-
 def _taken(status: Object, names: Iterable[str]) -> dict[str, Any]:
     return {name: status.get(name) for name in names}
 
@@ -262,3 +286,7 @@ def _comparable(target: Object) -> dict[str, Any]:
 
 def _generation(revision: Object) -> int:
     return int(revision["metadata"].get("labels", {}).get(keys.CONFIGURATION_GENERATION_LABEL, 0))
+
+
+def _configuration_of(revision: Object) -> str:
+    return str(revision["metadata"].get("labels", {}).get(keys.CONFIGURATION_LABEL, ""))

@@ -93,14 +93,10 @@ def test_a_revision_takes_from_the_template_and_not_from_the_configurations_own_
     }
 
 
-def test_routing_state_moves_its_time_only_when_it_changes() -> None:
-    config = stored(children.configuration(SERVICE), "u-config", 3)
-    made = children.revision(config, "hello-00003", "then")
-    assert children.with_routing_state(made, "active", "now") == made
-    reserve = children.with_routing_state(made, "reserve", "now")
-    assert reserve["metadata"]["labels"]["serving.knative.dev/routingState"] == "reserve"
-    assert reserve["metadata"]["annotations"]["serving.knative.dev/routingStateModified"] == "now"
-    assert made["metadata"]["labels"]["serving.knative.dev/routingState"] == "active"
+def test_other_routes_that_lead_to_a_configuration_stay() -> None:
+    routed = {"metadata": {"annotations": {"serving.knative.dev/routes": "z,a,hello"}}}
+    made = children.configuration(SERVICE, routed)
+    assert made["metadata"]["annotations"]["serving.knative.dev/routes"] == "a,hello,z"
 
 
 def test_a_label_that_the_service_lost_is_lost_by_its_child() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from running import manifest
+from versions import configuration, follow, route
 from werkzeug.test import TestResponse
 
 from emulator.api.admission import Admission
@@ -130,6 +131,35 @@ def test_a_verb_that_a_resource_does_not_know(api: Api, method: str, path: str) 
         "MethodNotAllowed",
         "the server does not allow this method on the requested resource",
     )
+
+
+def test_a_configuration_and_a_route_of_ones_own(api: Api) -> None:
+    confs, routes = KSVC.replace("services", "configurations"), KSVC.replace("services", "routes")
+    code, made = api("POST", confs, configuration("1"))
+    assert (code, made["spec"]["template"]["spec"]["timeoutSeconds"]) == (201, 300)
+    assert made["metadata"]["annotations"]["serving.knative.dev/creator"] == "kubernetes-admin"
+    denied = 'admission webhook "validation.webhook.serving.knative.dev" denied the request: validation failed: '
+    refused = api("POST", routes, route(follow("conf") | {"revisionName": "conf-00001"}))
+    words = "expected exactly one, got both: spec.traffic[0].configurationName, spec.traffic[0].revisionName"
+    assert error(refused) == (400, "BadRequest", denied + words)
+    owned = configuration("1", name="owned")
+    owned["metadata"]["labels"] = {"serving.knative.dev/service": "other"}
+    words = "missing field(s): metadata.labels.serving.knative.dev/service"
+    assert error(api("POST", confs, owned))[2] == denied + words
+    assert api("POST", routes, route(follow("conf")))[0] == 201
+    code, now = api.patch(f"{routes}/web", {"metadata": {"labels": {"serving.knative.dev/x": "1"}}})
+    assert (code, now["metadata"]["labels"], now["metadata"]["generation"]) == (200, {"serving.knative.dev/x": "1"}, 1)
+    theirs = {"metadata": {"annotations": {"serving.knative.dev/creator": "me"}}}
+    for path in (f"{routes}/web", f"{confs}/conf"):
+        assert "annotation value is immutable" in error(api.patch(path, theirs))[2]
+    code, now = api.patch(f"{routes}/web", [{"op": "add", "path": "/spec/traffic/0/tag", "value": "a"}], JSON)
+    assert (code, now["metadata"]["generation"], now["spec"]["traffic"][0]["tag"]) == (200, 2, "a")
+    stale = made | {"metadata": made["metadata"] | {"labels": {"a": "b"}}}
+    assert api("PUT", f"{confs}/conf", stale)[1]["metadata"]["labels"] == {"a": "b"}
+    assert error(api("PUT", f"{confs}/conf", stale))[:2] == (409, "Conflict")
+    assert [item["metadata"]["name"] for item in api("GET", routes)[1]["items"]] == ["web"]
+    assert api("DELETE", f"{routes}/web")[0] == 200
+    assert error(api("GET", f"{routes}/web"))[:2] == (404, "NotFound")
 
 
 def test_patches(api: Api) -> None:

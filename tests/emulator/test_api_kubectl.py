@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from running import PATIENCE, Emulator, manifest, until
+from versions import configuration, follow, route, to
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -182,6 +183,35 @@ def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
         assert meta["labels"]["serving.knative.dev/service"] == "kept"
         assert meta["ownerReferences"]
     run("delete", "ksvc", "kept")
+
+
+def test_configurations_and_routes_of_ones_own(run: Kubectl, emulator: Emulator) -> None:
+    run("apply", "-f", "-", document=configuration("one"))
+    run("create", "-f", "-", document=route(follow("conf")))
+    run("wait", "--for=condition=Ready", "cfg/conf", "rt/web", "--timeout=30s")
+    assert emulator.get(service="web").text.startswith("hello one")
+    assert "conf-00001" in run("get", "cfg").stdout
+    assert "http://web.default" in run("get", "rt", "web").stdout
+    assert run("apply", "-f", "-", document=configuration("two")).stdout.endswith("configured\n")
+    run("wait", "--for=jsonpath={.status.traffic[0].revisionName}=conf-00002", "rt/web", "--timeout=30s")
+    until(lambda: emulator.get(service="web").text.startswith("hello two"))
+    change = [{"op": "replace", "path": "/spec/traffic/0", "value": to("conf-00001", 100)}]
+    run("patch", "rt", "web", "--type", "json", "-p", json.dumps(change))
+    until(lambda: emulator.get(service="web").text.startswith("hello one"))
+    run("patch", "cfg", "conf", "--type", "merge", "-p", '{"spec":{"template":{"spec":{"timeoutSeconds":9}}}}')
+    run("wait", "--for=jsonpath={.status.latestReadyRevisionName}=conf-00003", "cfg/conf", "--timeout=30s")
+    stored = document(run, "rt", "web")
+    run("replace", "-f", "-", document=stored | {"spec": {"traffic": [follow("conf", 100, "now")]}})
+    until(lambda: emulator.get(service="now-web").ok)
+    refused = run("create", "-f", "-", document=route(follow("conf", 10), name="bad"), fails=True).stderr
+    assert "Traffic targets sum to 10, want 100: spec.traffic" in refused
+    run("delete", "rt", "web")
+    assert {
+        each["metadata"]["name"]
+        for each in document(run, "rev", "-l", "serving.knative.dev/configuration=conf")["items"]
+    }
+    run("delete", "cfg", "conf")
+    assert not document(run, "rev", "-l", "serving.knative.dev/configuration=conf")["items"]
 
 
 def test_create_sends_protobuf(run: Kubectl) -> None:

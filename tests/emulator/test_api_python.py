@@ -10,6 +10,7 @@ import pytest
 from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
 from running import Emulator, manifest, until
+from versions import configuration, follow, route
 
 KSVC = {"group": "serving.knative.dev", "version": "v1", "namespace": "default", "plural": "services"}
 #: Recorded from a cluster with Knative: the objects of a Service named hello that is ready.
@@ -112,6 +113,31 @@ def test_the_dynamic_client(api: client.ApiClient) -> None:
     names = [event["raw_object"]["metadata"]["name"] for event in services.watch(namespace="default", timeout=1)]
     assert {"hello", "dynamic"} <= set(names)
     services.delete(name="dynamic", namespace="default")
+
+
+def test_configurations_and_routes_of_ones_own(api: client.ApiClient, emulator: Emulator) -> None:
+    objects = client.CustomObjectsApi(api)
+    kinds = {plural: KSVC | {"plural": plural} for plural in ("configurations", "routes")}
+    objects.create_namespaced_custom_object(**kinds["configurations"], body=configuration("one"))
+    made = objects.create_namespaced_custom_object(**kinds["routes"], body=route(follow("conf")))
+    assert made["spec"]["traffic"] == [{"configurationName": "conf", "latestRevision": True, "percent": 100}]
+    assert made["metadata"]["annotations"]["serving.knative.dev/creator"] == "kubernetes-admin"
+    events = watch.Watch()
+    field = {"field_selector": "metadata.name=web", "timeout_seconds": 30}
+    for event in events.stream(objects.list_namespaced_custom_object, **kinds["routes"], **field):
+        conditions = event["object"].get("status", {}).get("conditions", ())
+        if any((c["type"], c["status"]) == ("Ready", "True") for c in conditions):
+            events.stop()
+    assert emulator.get(service="web").text.startswith("hello one")
+    patched = objects.patch_namespaced_custom_object(
+        **kinds["configurations"], name="conf", body={"spec": {"template": {"spec": {"timeoutSeconds": 7}}}}
+    )
+    assert patched["metadata"]["generation"] == 2
+    for plural, name in (("routes", "web"), ("configurations", "conf")):
+        objects.delete_namespaced_custom_object(**kinds[plural], name=name)
+        assert name not in {
+            each["metadata"]["name"] for each in objects.list_namespaced_custom_object(**kinds[plural])["items"]
+        }
 
 
 @pytest.mark.parametrize("kind", ["ksvc", "configuration", "route", "revision"])

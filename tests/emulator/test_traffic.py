@@ -63,7 +63,7 @@ def test_the_length_of_rollouts_has_a_default_for_all() -> None:
     world.run(5)
     world.apply(service("2"))
     world.run(50)
-    told = failure(world.service(), 60, {"services": world.controller.describe()["services"]})
+    told = failure(world.service(), 60, world.controller.describe())
     assert told.startswith(
         "hello was not ready within 60 s: A gradual rollout of the latest revision(s) is in progress"
     )

@@ -292,7 +292,7 @@ def test_logs_tell_what_was_printed(emulator: Emulator) -> None:
     until(lambda: "GET /once" in emulator.cli("logs", "hello").stdout)
     missing = emulator.cli("logs", "nobody")
     assert missing.returncode == 1
-    assert 'no service, revision or instance "nobody"' in missing.stderr
+    assert 'no service, configuration, revision or instance "nobody"' in missing.stderr
 
 
 def test_logs_are_followed_into_new_instances(emulator: Emulator) -> None:

@@ -45,15 +45,17 @@ class Simulated:
         self._wake()
 
     def apply(self, document: dict[str, Any]) -> None:
-        """As `kubectl apply`, of a Service in `default`."""
+        """As `kubectl apply` in `default`."""
+        kind = kinds.by_type(document["apiVersion"], document["kind"])
+        assert kind
         document = copy.deepcopy(document)
         document["metadata"]["namespace"] = "default"
-        stored = self.store.find(kinds.SERVICE, "default", document["metadata"]["name"])
-        admitted = admit("Service", applied(document, stored), stored, user="me", config=self._admission).object
+        stored = self.store.find(kind, "default", document["metadata"]["name"])
+        admitted = admit(kind.name, applied(document, stored), stored, user="me", config=self._admission).object
         if stored is None:
-            self.store.create(kinds.SERVICE, admitted)
+            self.store.create(kind, admitted)
         else:
-            self.store.update(kinds.SERVICE, admitted)
+            self.store.update(kind, admitted)
 
     def run(self, seconds: float, each: Callable[[float], None] | None = None) -> None:
         """Let time pass; `each(seconds passed)` is called ten times a second."""
@@ -63,16 +65,20 @@ class Simulated:
             if each:
                 each(tenth / 10)
 
+    def get(self, kind: kinds.Kind, name: str = "hello") -> dict[str, Any]:
+        return self.store.get(kind, "default", name)
+
     def service(self, name: str = "hello") -> dict[str, Any]:
-        return self.store.get(kinds.SERVICE, "default", name)
+        return self.get(kinds.SERVICE, name)
 
     def revisions(self) -> dict[str, dict[str, Any]]:
         return {each["metadata"]["name"]: each for each in self.store.all(kinds.REVISION)}
 
     def instances(self, revision: str) -> int:
         """Instances of a revision that exist and were not told to go."""
-        shown = self.controller.describe()["services"]
-        found = [each for service in shown for each in service["revisions"] if each["name"] == revision]
+        shown = self.controller.describe()
+        owners = (*shown["services"], *shown["configurations"])
+        found = [each for owner in owners for each in owner["revisions"] if each["name"] == revision]
         return sum(i["phase"] in {"Starting", "Ready", "Unready", "BackOff"} for i in found[0]["instances"])
 
     def load(self, revision: str, clients: int, seconds: float) -> None:

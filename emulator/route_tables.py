@@ -1,0 +1,136 @@
+"""The way from hosts to revisions: what the gateway is told of each Route, at once or in the steps of a rollout."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from emulator.api.store import Key, Object
+from emulator.core import annotations as keys
+from emulator.core.conditions import Condition
+from emulator.core.domains import DomainConfig, NetworkConfig
+from emulator.core.gotext import parse_duration
+from emulator.core.naming import DomainError, RouteNames, Visibility
+from emulator.core.revision import RevisionKey
+from emulator.core.rollout import Rollout, advance, is_done
+from emulator.core.settings import load
+from emulator.core.status import RouteFacts
+from emulator.core.traffic import DEFAULT, Traffic, rollout_goal, splits, status_traffic
+from emulator.dataplane.door import Plane, Routes, Target
+
+#: The domain of hosts where config-domain names none: curl and browsers resolve all of it to the loopback.
+LOCAL_DOMAINS = {"localhost": ""}
+#: Bare hosts that lead to the public service while there is just one.
+BARE_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+_SECOND: Final = 10**9
+#: Unix seconds as a float are good to a quarter of a microsecond: a step looked for that much early is not due yet.
+_CLOCK_STEP: Final = 1e-6
+
+
+class Led(NamedTuple):
+    """What a pass over a Route came to; `due` is when a rollout goes on (Unix seconds), None when there is none."""
+
+    facts: RouteFacts
+    due: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """The hosts of one Route. `bare` is what its own public host leads to, empty if it has none."""
+
+    public: Routes = field(default_factory=dict)
+    private: Routes = field(default_factory=dict)
+    bare: tuple[Target, ...] = ()
+
+
+class RouteTables:
+    """Keeps the gateway's two tables, public and cluster-local, those of all Routes by their keys."""
+
+    def __init__(self, config_maps: Mapping[str, Mapping[str, str]]) -> None:
+        """Raises ConfigError."""
+        self._network = load(NetworkConfig, config_maps.get("config-network", {}))
+        self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
+        self._hosts: dict[Key, _Hosts] = {}
+        self._rollouts: dict[Key, Rollout] = {}
+
+    def connect(self, plane: Plane, port: int) -> None:
+        """Name the data plane and the port that public URLs carry."""
+        self._plane = plane
+        self._port = port
+
+    def forget(self, key: Key) -> None:
+        """The Route is gone."""
+        self._rollouts.pop(key, None)
+        if self._hosts.pop(key, None):
+            self._publish()
+
+    def lead(self, route: Object, traffic: Traffic, revisions: Container[str], now: float) -> Led:
+        """Lead the Route's hosts to the revisions that its traffic came to, once all of them are ready.
+
+        Until then, and when one of them is not ready any more, the tables stay as they are. `revisions` are all that
+        there are in its namespace.
+        """
+        meta = route["metadata"]
+        key = meta["namespace"], meta["name"]
+        labels, annotations = meta.get("labels", {}), meta.get("annotations", {})
+        names = RouteNames(
+            meta["name"], meta["namespace"], self._network, self._domains, labels, annotations, self._port
+        )
+        address = f"http://{names.service_host}"
+        visibility = {tag: names.visibility(tag, {}) for tag in {DEFAULT, *traffic.targets}}
+        try:
+            url = names.url(DEFAULT, visibility[DEFAULT])
+            if traffic.problem:
+                return Led(RouteFacts(url, address, problem=traffic.problem.condition), None)
+            rollout, due = self._advanced(key, route, traffic, revisions, now)
+            hosts = _hosts(names, traffic, rollout, visibility)
+            entries = status_traffic(traffic, rollout, names, visibility)
+        except DomainError as error:
+            return Led(RouteFacts("", address, problem=Condition("False", "InvalidDomain", f"{error}.")), None)
+        self._rollouts[key] = rollout
+        if self._hosts.get(key) != hosts:
+            self._hosts[key] = hosts
+            self._publish()
+        facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
+        return Led(facts, due)
+
+    def _advanced(
+        self, key: Key, route: Object, traffic: Traffic, revisions: Container[str], now: float
+    ) -> tuple[Rollout, float | None]:
+        """The rollout after a pass at `now`, and when the next one is due."""
+        previous = self._rollouts.get(key, ())
+        if any(share.revision not in revisions for one in previous for share in one.shares):
+            previous = ()  # A revision that had a share was deleted: nothing to go on from.
+        duration = self._duration(route)
+        # The gateway takes a table at once, so what an earlier pass gave to a new revision has arrived by now.
+        rollout, wait = advance(rollout_goal(traffic), previous, round(now * _SECOND), duration, ingress_ready=True)
+        if wait is not None:
+            return rollout, now + wait + _CLOCK_STEP
+        return rollout, None if is_done(rollout) else now
+
+    def _duration(self, route: Object) -> float:
+        """Seconds that a rollout of this Route takes: its own, or the default of all."""
+        text = keys.ROLLOUT_DURATION.value(route["metadata"].get("annotations", {}))
+        own = parse_duration(text) if text else 0.0
+        return own if own > 0 else self._network.rollout_duration
+
+    def _publish(self) -> None:
+        public = {host: targets for each in self._hosts.values() for host, targets in each.public.items()}
+        private = {host: targets for each in self._hosts.values() for host, targets in each.private.items()}
+        bare = [each.bare for each in self._hosts.values() if each.public]
+        if len(bare) == 1 and bare[0]:
+            public |= dict.fromkeys(BARE_HOSTS, bare[0])
+        self._plane.set_routes(public, private)
+
+
+def _hosts(names: RouteNames, traffic: Traffic, rollout: Rollout, visibility: Mapping[str, Visibility]) -> _Hosts:
+    """All hosts of a Route; every target has cluster-local ones. Raises DomainError."""
+    public: dict[str, tuple[Target, ...]] = {}
+    private: dict[str, tuple[Target, ...]] = {}
+    for tag, shares in splits(traffic, rollout).items():
+        targets = tuple(Target(RevisionKey(names.namespace, share.revision), share.percent) for share in shares)
+        private |= dict.fromkeys(names.hosts(tag, Visibility.LOCAL), targets)
+        if visibility[tag] is Visibility.EXTERNAL:
+            public |= dict.fromkeys(names.hosts(tag, Visibility.EXTERNAL), targets)
+    bare = public.get(names.domain(DEFAULT, visibility[DEFAULT]), ())
+    return _Hosts(public, private, bare)

@@ -1,0 +1,89 @@
+"""Knative Serving's controllers: which objects have something new about them, and in what order they are looked at.
+
+A change calls for a pass over the object and over those that depend on it. Revisions come first, then Configurations,
+Routes and Services: so each sees what the one before it found. What a pass changes calls for passes of its own, until
+nothing changes any more.
+"""
+
+from collections.abc import Callable, Mapping
+
+from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
+from emulator.api.store import Change, Key, Store
+from emulator.configurations import ConfigurationReconciler
+from emulator.core.annotations import CONFIGURATION_LABEL
+from emulator.core.revision import RevisionKey
+from emulator.core.revision_status import revision_status
+from emulator.core.traffic import Reference
+from emulator.dataplane.door import Plane
+from emulator.revision import RevisionController
+from emulator.routes import RouteReconciler
+from emulator.services import ServiceReconciler
+
+
+class Serving:
+    """Reconciles all objects of Knative Serving. `revisions` are the living ones, by key."""
+
+    def __init__(
+        self,
+        store: Store,
+        config_maps: Mapping[str, Mapping[str, str]],
+        revisions: Mapping[RevisionKey, RevisionController],
+    ) -> None:
+        """Raises ConfigError."""
+        self._store = store
+        self._revisions = revisions
+        self._routes = RouteReconciler(store, config_maps)
+        self._passes: Mapping[Kind, Callable[[Key, float], float | None]] = {
+            REVISION: self._show,
+            CONFIGURATION: ConfigurationReconciler(store, config_maps).reconcile,
+            ROUTE: self._routes.reconcile,
+            SERVICE: ServiceReconciler(store).reconcile,
+        }
+        self._dirty: dict[Kind, set[Key]] = {kind: set() for kind in self._passes}
+        self._due: dict[tuple[Kind, Key], float] = {}
+
+    def connect(self, plane: Plane, port: int) -> None:
+        """Name the data plane and the port that URLs carry."""
+        self._routes.connect(plane, port)
+
+    def changed(self, change: Change) -> None:
+        """Look again at an object that was stored or deleted, and at those that depend on it."""
+        kind, meta = change.kind, change.object["metadata"]
+        if kind not in self._passes:
+            return
+        namespace, name = meta["namespace"], meta["name"]
+        self.look_at(kind, namespace, name)
+        if kind is REVISION:
+            self.look_at(CONFIGURATION, namespace, meta.get("labels", {}).get(CONFIGURATION_LABEL, ""))
+        if kind in {CONFIGURATION, ROUTE}:
+            # Its owner, or one that can't have the name while this object does.
+            self.look_at(SERVICE, namespace, name)
+        for route in self._routes.interested_in(namespace, Reference(kind.name, name)):
+            self.look_at(ROUTE, *route)
+
+    def look_at(self, kind: Kind, namespace: str, name: str) -> None:
+        """Reconcile this object at the next pass."""
+        self._dirty[kind].add((namespace, name))
+
+    def reconcile(self, now: float) -> float:
+        """Pass over all that has something new about it, or a rollout that goes on now.
+
+        Returns when the next pass is due (Unix seconds).
+        """
+        for (kind, key), due in self._due.items():
+            if due <= now:
+                self._dirty[kind].add(key)
+        while dirty := next((each for each in self._dirty.items() if each[1]), None):
+            kind, key = dirty[0], dirty[1].pop()
+            goes_on = self._passes[kind](key, now)
+            if goes_on is None:
+                self._due.pop((kind, key), None)
+            else:
+                self._due[kind, key] = goes_on
+        return min(self._due.values(), default=float("inf"))
+
+    def _show(self, key: Key, now: float) -> None:
+        """Write a Revision's status."""
+        stored, living = self._store.find(REVISION, *key), self._revisions.get(RevisionKey(*key))
+        if stored and living:
+            self._store.update_status(REVISION, stored, revision_status(stored, living.facts(), now))
