@@ -133,10 +133,6 @@ class Sessions:
     def end_all(self, user_id: str) -> None:
         self._database.write(user_id, lambda connection: rows.end_all(connection, user_id))
 
-    def end_others(self, user_id: str, keep: str) -> None:
-        """End all sessions of the user but the one whose id is `keep` (the `sid` of its access tokens)."""
-        self._database.write(user_id, lambda connection: rows.end_others(connection, user_id, keep))
-
     def holder(self, session_id: str, now: int) -> User | None:
         """Whose session it is; None where it has ended or expired, or the user is disabled."""
 

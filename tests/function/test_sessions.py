@@ -115,7 +115,7 @@ def test_t6_ending_the_others_keeps_the_one(sessions: Sessions, database: Sqlite
     database.write("bob", lambda connection: users.add(connection, User("user-2", "bob", None, None, 0)))
     grants = [sessions.begin(user, 0) for user in (USER, USER, USER._replace(id="user-2", name="bob"))]
     kept, ended, foreign = (grant.session_id for grant in grants if grant)
-    sessions.end_others(USER.id, kept)
+    database.write("alice", lambda connection: rows.end_others(connection, USER.id, kept))
     assert [sessions.holder(session, 1) is not None for session in (kept, ended, foreign)] == [True, False, True]
 
 

@@ -3,18 +3,18 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from forging import Kit, encoded
 
 from function import rotation, signing
 from function.errors import Refusal
 from function.keyring import Keyring
 from function.lanes import ThreadLane
 from function.sealing import Sealer
-from function.signing import SigningKey
 from function.store.sqlite import SqliteDatabase
 from function.tokens import Tokens
 
@@ -26,40 +26,6 @@ POLICY = rotation.policy(86_400, 300, 60)
 def opened(database: SqliteDatabase, alg: str = "ES256", audience: str = "login") -> Tokens:
     ring = Keyring(database, Sealer([]), lambda: signing.make(alg), POLICY, reload=60)
     return Tokens(ring, issuer="https://login.example", audience=audience, client_id="app", ttl=TTL)
-
-
-class Kit(NamedTuple):
-    """What an attacker has, and then some: a true token in parts, and the true key."""
-
-    key: SigningKey
-    header: Mapping[str, Any]
-    claims: Mapping[str, Any]
-    token: str
-
-    def signed(self, header: object = None, claims: object = None) -> str:
-        """Any text or document as header and claims, with a true signature."""
-        parts = [
-            part if isinstance(part, bytes) else json.dumps(part).encode()
-            for part in (self.header if header is None else header, self.claims if claims is None else claims)
-        ]
-        return self.raw(*(encoded(part) for part in parts))
-
-    def raw(self, header: str, payload: str) -> str:
-        signature = jwt.get_algorithm_by_name(self.key.alg).sign(f"{header}.{payload}".encode(), self.key.private)
-        return f"{header}.{payload}.{encoded(signature)}"
-
-    def with_header(self, **more: object) -> str:
-        return self.signed(header={**self.header, **more})
-
-    def with_claims(self, **more: object) -> str:
-        return self.signed(claims={**self.claims, **more})
-
-    def without(self, claim: str) -> str:
-        return self.signed(claims={name: value for name, value in self.claims.items() if name != claim})
-
-
-def encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def twice(document: Mapping[str, Any], member: str) -> bytes:
@@ -81,10 +47,7 @@ def uncanonical(segment: str) -> str:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Any:
     database = SqliteDatabase(tmp_path_factory.mktemp("tokens") / "login.db", ThreadLane(1))
     tokens = opened(database)
-    key = tokens.keyring.current(NOW).signer(NOW)
-    token = tokens.issue("user-1", "session-1", NOW)
-    claims = jwt.decode(token, options={"verify_signature": False})
-    yield tokens, Kit(key, jwt.get_unverified_header(token), claims, token)
+    yield tokens, Kit.of(tokens.issue("user-1", "session-1", NOW), tokens.keyring.current(NOW).signer(NOW))
     database.close()
 
 
@@ -238,8 +201,7 @@ def test_t2_a_public_key_is_no_secret(pair: tuple[Tokens, Kit], alg: str, form: 
 
 def test_t2_one_key_s_token_under_another_key_s_name(database: SqliteDatabase) -> None:
     tokens = opened(database)
-    token = tokens.issue("u", "s", NOW)
-    kit = Kit(tokens.keyring.current(NOW).signer(NOW), jwt.get_unverified_header(token), {}, token)
+    kit = Kit.of(tokens.issue("u", "s", NOW), tokens.keyring.current(NOW).signer(NOW))
     other = tokens.keyring.rotate(NOW)
     with pytest.raises(Refusal) as refusal:
         tokens.check(kit.with_header(kid=other.kid), NOW)
