@@ -5,12 +5,16 @@ export STARTED := $(shell $(PYTHON) -c 'import time; print(time.time())')
 PORT ?= 8080
 # Options of `make load`.
 LOAD ?=
+# Rows of docs/contract.md for `make prove`; all without.
+ID ?=
+# Options of a benchmark.
+BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test load lock clean
+.PHONY: help up down check test prove load bench-login bench-cold-start lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,8 +44,17 @@ test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
 	$(BIN)/pytest -q
 
+prove: $(VENV)/dev ## break one line for each promise of docs/contract.md, and see its tests turn red: ID="a2 t5" for some
+	@$(BIN)/python tests/prove/run.py $(ID)
+
 load: $(VENV)/dev ## load the login function from zero, and write a report: LOAD="--shape storm --users 2000" changes how
 	@$(BIN)/python -m loadtest.run $(LOAD)
+
+bench-login: $(VENV)/dev ## logins/s under 1, 2 and 10 times the load against bcrypt alone: BENCH="--cost 10" changes how
+	@$(BIN)/python -m loadtest.bench.login $(BENCH)
+
+bench-cold-start: $(VENV)/dev ## from exec to the first answer and the first token, against a hello-world
+	@$(BIN)/python -m loadtest.bench.cold_start $(BENCH)
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)

@@ -1,10 +1,11 @@
 """Cold start of the login function against a hello-world under the plain functions framework, in one run.
 
-    python loadtest/bench/cold_start.py [--runs 15]
+    python -m loadtest.bench.cold_start [--runs 15]
 
 Prints, for each program, milliseconds of the wall's clock from exec to the first 200 (and for the login function to
-the first signed token), the ratio of the medians, and the memory of its processes. The programs take turns, so that a
-noisy machine is noisy for both; the first turn warms the page cache and the bytecode and is not counted.
+the first signed token), the ratio of the medians, and the memory of its processes; then what each import costs on top
+of those before it. The programs take turns, so that a noisy machine is noisy for both; the first turn warms the page
+cache and the bytecode and is not counted.
 """
 
 import argparse
@@ -24,8 +25,22 @@ from pathlib import Path
 import psutil
 
 BIN = Path(sys.executable).parent
+#: Where the figures of the last run are kept.
+RESULTS = Path(__file__).with_name("results")
 HELLO = "def hello(request):\n    return 'hello'\n"
 ACCOUNT = ("bench", "a password of the benchmark")
+#: In the order in which a start comes to them; the last is loaded after readiness, for the first token.
+IMPORTS = ("flask", "functions_framework", "gevent.pywsgi", "bcrypt", "sqlite3", "function.serve", "function.tokens")
+#: Prints milliseconds and resident MB that each import adds.
+IMPORTER = """
+import importlib, sys, time
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+for name in sys.argv[1:]:
+    memory, began = resident(), time.perf_counter()
+    importlib.import_module(name)
+    print(name, (time.perf_counter() - began) * 1000, resident() - memory)
+"""
 #: A program that is not ready by then is broken, not slow.
 PATIENCE = 30.0
 
@@ -108,6 +123,15 @@ def function(folder: Path, environ: Mapping[str, str]) -> Mapping[str, float]:
     }
 
 
+def imports() -> Iterator[tuple[str, float]]:
+    """(what was measured, its value) for each import."""
+    done = subprocess.run([sys.executable, "-c", IMPORTER, *IMPORTS], check=True, stdout=subprocess.PIPE, text=True)
+    for line in done.stdout.splitlines():
+        name, milliseconds, megabytes = line.split()
+        yield f"import {name} (ms)", float(milliseconds)
+        yield f"import {name} (MB)", float(megabytes)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Cold start of the login function against a hello-world.")
     parser.add_argument("--runs", type=int, default=15, help="turns of each program (default: %(default)s)")
@@ -121,15 +145,18 @@ def main() -> int:
         add = [str(BIN / "login-function"), "users", "add", ACCOUNT[0], "--password-stdin"]
         subprocess.run(add, input=ACCOUNT[1], text=True, env={**os.environ, **environ}, check=True)
         for turn in range(runs + 1):
-            for measured, value in {**hello(folder), **function(folder, environ)}.items():
+            for measured, value in {**hello(folder), **function(folder, environ), **dict(imports())}.items():
                 samples.setdefault(measured, []).extend([value] if turn else [])
     for measured, values in samples.items():
         print(
-            f"{measured:36} min {min(values):6.0f}   median {statistics.median(values):6.0f}   max {max(values):6.0f}"
+            f"{measured:36} min {min(values):6.1f}   median {statistics.median(values):6.1f}   max {max(values):6.1f}"
         )
     medians = {measured: statistics.median(values) for measured, values in samples.items()}
     ratio = medians["login function, /readyz 200 (ms)"] / medians["hello-world, first 200 (ms)"]
     print(f"{'login function / hello-world':36} {ratio:.2f} x")
+    RESULTS.mkdir(exist_ok=True)
+    kept = {"runs": runs, "medians": medians, "ratio": ratio}
+    (RESULTS / "cold_start.json").write_text(json.dumps(kept, indent=2) + "\n")
     return 0
 
 
