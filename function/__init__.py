@@ -8,6 +8,7 @@ Read in this order:
     routes.py           method and path -> handler
     call.py answers.py errors.py        what comes in, what goes out
     login.py selfservice.py oauth.py events.py health.py        the handlers
+    openapi.py operations.py cors.py    the surface in one table; which pages may call it
     service.py          the parts of one instance, put together
     passwords.py policy.py hashing.py admission.py      the hash scheme; what may be set; who gets hashed, and when
     lanes.py gevent_lane.py     on which threads

@@ -1,4 +1,4 @@
-"""`login-function serve | users ... | keys ... | clients ... | settings | check | calibrate`.
+"""`login-function serve | users ... | keys ... | clients ... | settings | openapi | check | calibrate`.
 
 What a command needs is imported when it runs: `serve` is a cold start.
 """
@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("serve", help="serve HTTP until SIGTERM").set_defaults(run=_serve)
     commands.add_parser("settings", help="print the settings as a Markdown table").set_defaults(run=_settings)
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document")
+    openapi.add_argument("--markdown", action="store_true", help="as a table of the operations")
+    openapi.set_defaults(run=_openapi)
     check = commands.add_parser("check", help="tell what is misconfigured, and what to do about it")
     check.set_defaults(run=_check)
     calibrate = commands.add_parser("calibrate", help="measure the hash rate, and size the manifest for a storm")
@@ -122,6 +125,16 @@ def _settings(_options: argparse.Namespace) -> int:
     from function.settings import markdown  # noqa: PLC0415
 
     print(markdown(), end="")
+    return 0
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415
+
+    from function import openapi, settings  # noqa: PLC0415
+
+    document = openapi.document(settings.load(os.environ).issuer)
+    print(openapi.markdown() if options.markdown else json.dumps(document, indent=2) + "\n", end="")
     return 0
 
 

@@ -44,7 +44,10 @@ def logout(service: Service, call: Call) -> Response:
 
     204 also for a token that is known to nobody: the session is not there, which is what was asked for.
     """
-    if call.request.args.get("all") == "true":
+    everywhere = call.request.args.get("all", "false")
+    if everywhere not in {"true", "false"}:
+        raise Refusal(400, "all is true or false.")
+    if everywhere == "true":
         service.sessions.end_all(bearer(service, call).user.id)
         return empty()
     fields = call.fields(("refresh_token",))

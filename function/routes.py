@@ -9,7 +9,7 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import discovery, events, health, logs, oauth, selfservice
+from function import cors, discovery, events, health, logs, oauth, selfservice
 from function.answers import oauth_error, problem
 from function.call import Call
 from function.errors import Refusal
@@ -27,6 +27,13 @@ class Route(NamedTuple):
     oauth: bool = False
 
 
+def _openapi(service: Service, call: Call) -> Response:
+    # Nobody's first answer: loaded when it is asked for.
+    from function.openapi import serve  # noqa: PLC0415
+
+    return serve(service, call)
+
+
 ROUTES: Mapping[str, Route] = {
     "/": Route({"POST": events.receive}),
     "/login": Route({"POST": login}),
@@ -42,6 +49,7 @@ ROUTES: Mapping[str, Route] = {
     "/livez": Route({"GET": health.livez}),
     "/readyz": Route({"GET": health.readyz}),
     "/metrics": Route({"GET": health.scrape}),
+    "/openapi.json": Route({"GET": _openapi}),
 }
 _NOWHERE = Route({})
 
@@ -51,8 +59,12 @@ def answer(service: Service, request: flask.Request) -> Response:
     request.max_content_length = service.settings.max_body
     call = Call(request, trusted_proxies=service.settings.trusted_proxies)
     route = ROUTES.get(request.path, _NOWHERE)
+    origins = service.settings.cors_origins
     try:
-        response = _handler(route, request.method)(service, call)
+        if route is not _NOWHERE and cors.asking(request, origins):
+            response = cors.preflight(route.methods)
+        else:
+            response = _handler(route, request.method)(service, call)
     except Refusal as refusal:
         call.notes.setdefault("reason", refusal.reason)
         response = oauth_error(refusal) if route.oauth else problem(refusal)
@@ -62,6 +74,7 @@ def answer(service: Service, request: flask.Request) -> Response:
     call.finish()
     response.headers["X-Served-By"] = service.instance
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(cors.headers(request, origins))
     _record(service, call, route, response.status_code)
     return response
 

@@ -69,7 +69,17 @@ def _keks(text: str) -> tuple[bytes, ...]:
     return values
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    values = tuple(part.strip() for part in text.split(",")) if text else ()
+    if not all(
+        re.fullmatch(r"https?://[0-9a-z.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?", one) for one in values
+    ):
+        raise ValueError(text)
+    return values
+
+
 KEKS = Kind(_keks, f"one or more keys of {KEK_BYTES} bytes in base64, separated by commas (openssl rand -base64 32)")
+ORIGINS = Kind(_origins, "origins such as https://app.example, as browsers send them, separated by commas")
 SECRETS = Kind(_secrets, f"one or more secrets of at least {MIN_SECRET} characters, separated by commas")
 
 
@@ -229,6 +239,12 @@ class Settings:
         "",
         "Bearer token that CloudEvents must bring. Empty: events are off.",
         secret=True,
+    )
+    cors_origins: tuple[str, ...] = row(
+        "CORS_ORIGINS",
+        ORIGINS,
+        "",
+        "Origins whose pages may call this from a browser. Empty: none.",
     )
     trusted_proxies: int = row(
         "TRUSTED_PROXIES",

@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "EVENTS_TOKEN": "contract-suite-events-token-0123456789",
     "ISSUER": "https://login.example",
     "SIGN_UP": "on",
+    "CORS_ORIGINS": "https://app.example,http://localhost:3000",
 }
 #: Nothing here takes this long; a test that waits for it fails.
 PATIENCE = 30.0

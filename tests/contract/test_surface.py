@@ -22,6 +22,7 @@ ROUTES = {
     "/livez": "GET, HEAD",
     "/readyz": "GET, HEAD",
     "/metrics": "GET, HEAD",
+    "/openapi.json": "GET, HEAD",
 }
 
 
