@@ -126,10 +126,18 @@ class Keyring:
         return self._set.signer(now)
 
     def _read(self, now: int) -> None:
-        rows = self._database.read(lambda connection: keys.of(connection, PURPOSE))
-        if rotation.due(rows, now, self._policy) is not None or rotation.over(rows, now):
-            rows = self._step(now)
-        self._use(rows, now)
+        try:
+            rows = self._database.read(lambda connection: keys.of(connection, PURPOSE))
+            if rotation.due(rows, now, self._policy) is not None or rotation.over(rows, now):
+                rows = self._step(now)
+            self._use(rows, now)
+        except StoreError as error:
+            # The database is lost, or other instances have sealed the keys with a KEY_ENCRYPTION_KEY that this one does
+            # not have, in the middle of a rollout. What is at hand is good for a while yet.
+            if not self._set.keys:
+                raise
+            logs.line("ERROR", f"Going on with the signing keys read before. {error}")
+            self._read_at = now
 
     def _step(self, now: int) -> Sequence[Key]:
         """Make what is due and let go what is over, unless another instance has done it by now."""
@@ -153,15 +161,8 @@ class Keyring:
 
     def _use(self, rows: Sequence[Key], now: int) -> None:
         if rows != self._set.rows:
-            try:
-                loaded = [self._load(row) for row in rows]
-            except StoreError as error:
-                # Sealed by instances that have another KEY_ENCRYPTION_KEY, say in the middle of a rollout.
-                if not self._set.keys:
-                    raise
-                logs.line("ERROR", f"Going on with the signing keys read before. {error}")
-            else:
-                self._set = KeySet(rows, loaded, {key.kid: key for key in loaded})
+            loaded = [self._load(row) for row in rows]
+            self._set = KeySet(rows, loaded, {key.kid: key for key in loaded})
         self._read_at = now
 
     def _load(self, row: Key) -> SigningKey:

@@ -117,6 +117,14 @@ def test_userinfo_without_a_token_names_the_scheme_and_no_error(api: Api) -> Non
         "padding",
         "another signature",
         "crit",
+        "x5u",
+        "no typ",
+        "kid walks up",
+        "kid is huge",
+        "kid is an object",
+        "a member twice",
+        "another subject",
+        "huge",
         "garbage",
     ],
 )
@@ -143,6 +151,17 @@ def test_t2_forgeries_are_refused(api: Api, account: Account, kind: str) -> None
         "padding": f"{header}.{payload}.{signature}==",
         "another signature": f"{header}.{payload}.{signature[::-1]}",
         "crit": encoded({**fields, "crit": []}) + f".{payload}.{signature}",
+        "x5u": jwt.encode(claims, own, "ES256", headers={**fields, "x5u": "https://evil.example/x"}),
+        "no typ": encoded({"alg": "ES256", "kid": fields["kid"]}) + f".{payload}.{signature}",
+        "kid walks up": jwt.encode(claims, own, "ES256", headers={**fields, "kid": "../../../dev/null"}),
+        "kid is huge": jwt.encode(claims, own, "ES256", headers={**fields, "kid": "k" * 2000}),
+        "kid is an object": encoded({**fields, "kid": {"kid": fields["kid"]}}) + f".{payload}.{signature}",
+        "a member twice": base64.urlsafe_b64encode(json.dumps(fields)[:-1].encode() + b', "typ": "at+jwt"}')
+        .decode()
+        .rstrip("=")
+        + f".{payload}.{signature}",
+        "another subject": f"{header}.{encoded({**claims, 'sub': 'x'})}.{signature}",
+        "huge": f"{header}.{payload}{'A' * 8000}.{signature}",
         "garbage": "..",
     }[kind]
     response = api.userinfo(forged)

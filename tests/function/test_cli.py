@@ -90,6 +90,24 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert missing.stderr.startswith("login-function: nowhere.csv cannot be read")
 
 
+def test_t3_a_key_is_listed_rotated_and_retired(tmp_path: Path) -> None:
+    def states(*arguments: str) -> list[tuple[str, str]]:
+        lines = command(tmp_path, "keys", *arguments).stdout.splitlines()
+        return [(line.split("\t")[0], line.split("\t")[2]) for line in lines]
+
+    [(first, signs)] = states("list")
+    assert signs == "signs"
+    [(_, signs), (following, waits)] = states("rotate")
+    assert (signs, waits) == ("signs", "next")
+    assert "published already" in command(tmp_path, "keys", "rotate").stderr
+    [(heir, signs), _] = sorted(states("retire", first), key=lambda pair: pair[1], reverse=True)
+    assert signs == "signs"
+    assert heir not in {first, following}
+    missing = command(tmp_path, "keys", "retire", first)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith(f"login-function: There is no key '{first}'")
+
+
 @pytest.mark.parametrize("arguments", [[], ["bogus"], ["users"], ["users", "add"], ["serve", "--bogus"]])
 def test_wrong_usage_is_2(tmp_path: Path, arguments: list[str]) -> None:
     assert command(tmp_path, *arguments).returncode == 2

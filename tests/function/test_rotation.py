@@ -208,6 +208,22 @@ def test_t3_when_the_next_or_the_present_key_is_retired_one_that_all_know_signs_
     assert mine.retire(third.kid, later).kid == first.kid
 
 
+def test_t3_while_the_store_is_lost_the_keys_at_hand_are_published(
+    database: SqliteDatabase, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = ring(database)
+    before = mine.current(NOW).jwks
+
+    def lost(_work: object) -> None:
+        raise StoreError("It is gone.")
+
+    monkeypatch.setattr(database, "read", lost)
+    assert mine.current(NOW + RELOAD).jwks == before
+    assert "It is gone." in capsys.readouterr().out
+    with pytest.raises(StoreError):
+        ring(database).current(NOW)
+
+
 def test_t4_an_instance_that_cannot_read_a_new_key_goes_on_with_those_it_has(
     database: SqliteDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
