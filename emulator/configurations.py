@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from emulator.api.kinds import CONFIGURATION, REVISION
-from emulator.api.store import Key, Object, Store
+from emulator.api.store import Key, Object, Store, is_deleted
 from emulator.core import annotations as keys
 from emulator.core import children
 from emulator.core.conditions import timestamp
@@ -25,7 +25,7 @@ class ConfigurationReconciler:
     def reconcile(self, key: Key, now: float) -> None:
         """One pass over a Configuration at `now` (Unix seconds)."""
         configuration = self._store.find(CONFIGURATION, *key)
-        if configuration is None:
+        if configuration is None or is_deleted(configuration):
             return
         created, conflict = self._latest(configuration, now)
         revisions = self._revisions_of(configuration)

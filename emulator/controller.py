@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from emulator.api import kinds
-from emulator.api.store import Change, Object, Store
+from emulator.api.store import Change, Object, Store, is_deleted
 from emulator.core import annotations as keys
 from emulator.core.clock import Clock
 from emulator.core.environment import environment
@@ -64,7 +64,7 @@ class Controller:
         """An object was stored or deleted."""
         if change.kind is kinds.REVISION:
             self._follow(change)
-        elif change.kind is kinds.POD and "deletionTimestamp" in change.object["metadata"]:
+        elif change.kind is kinds.POD and is_deleted(change.object):
             for revision in self._all():
                 revision.replicas.evict(change.object["metadata"]["name"], self._clock.now())
         self._serving.changed(change)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE
-from emulator.api.store import Key, Store
+from emulator.api.store import Key, Store, is_deleted
 from emulator.core.conditions import timestamp
 from emulator.core.labeler import Led, led_to, marked
 from emulator.core.status import route_status
@@ -37,6 +37,7 @@ class RouteReconciler:
         if route is None:
             self._tables.forget(key)
             self._tracker.track(key, frozenset())
+        if route is None or is_deleted(route):
             self._mark(namespace, name, Led(), now)
             return None
         revisions = {each["metadata"]["name"]: each for each in self._store.all(REVISION, namespace)}

@@ -1,7 +1,7 @@
 """A Service's way to what runs: its Configuration and its Route as the Service says, and its status from theirs."""
 
 from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
-from emulator.api.store import Key, Object, Store
+from emulator.api.store import Key, Object, Store, is_deleted
 from emulator.core import children
 from emulator.core.status import given_name, is_controlled_by, name_conflict, route_may_follow, service_status
 
@@ -15,7 +15,7 @@ class ServiceReconciler:
     def reconcile(self, key: Key, now: float) -> None:
         """One pass over a Service at `now` (Unix seconds)."""
         service = self._store.find(SERVICE, *key)
-        if service is None:
+        if service is None or is_deleted(service):
             return
         stored = self._store.find(CONFIGURATION, *key)
         configuration = self._child(CONFIGURATION, children.configuration(service, stored), stored, service)

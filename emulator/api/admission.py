@@ -4,12 +4,13 @@ import random
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from emulator.api.core_types import checked, namespace, unreadable
+from emulator.api.core_types import checked, invalid, namespace, unreadable
 from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
-from emulator.api.store import Object, Store
+from emulator.api.store import Object, Store, is_deleted
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
 from emulator.core.decider import not_implemented
+from emulator.core.gotext import quote
 from emulator.core.naming import SUFFIX_LETTERS
 from emulator.core.three_way import applied
 from emulator.errors import InvalidObject
@@ -70,6 +71,10 @@ class Admission:
         if kind is REVISION or (kind.group == SERVING and stored["metadata"].get("ownerReferences")):
             document = _as_owned(document, stored)
         admitted, warnings = self._admitted(kind, document, stored, manner)
+        if is_deleted(stored) and (new := _finalizers(admitted) - _finalizers(stored)):
+            found = ", ".join(quote(each) for each in sorted(new))
+            words = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers"
+            raise invalid(kind, meta["name"], "metadata.finalizers", f"{words} []string{{{found}}}")
         return self._store.update(kind, admitted, dry_run=manner.dry_run), warnings
 
     def apply(self, kind: Kind, document: Object) -> Stored:
@@ -116,6 +121,10 @@ def _as_owned(document: Object, stored: Object) -> Object:
         others = {key: value for key, value in users.items() if not is_mark(key)}
         marks[field] = others | {key: value for key, value in kept.get(field, {}).items() if is_mark(key)}
     return document | {"metadata": meta | marks | {"ownerReferences": kept.get("ownerReferences", [])}}
+
+
+def _finalizers(document: Object) -> set[str]:
+    return set(document["metadata"].get("finalizers") or ())
 
 
 def _is_label_of_knative(key: str) -> bool:

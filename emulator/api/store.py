@@ -120,7 +120,11 @@ class Store:
             return stored
         if replaced.get("spec") != stored.get("spec"):
             replaced["metadata"]["generation"] += 1
-        return replaced if dry_run else self._put("MODIFIED", kind, replaced)
+        if dry_run:
+            return replaced
+        if is_deleted(stored) and current.get("finalizers") and not replaced["metadata"].get("finalizers"):
+            return self._remove(kind, replaced)
+        return self._put("MODIFIED", kind, replaced)
 
     def update_status(self, kind: Kind, stored: Object, status: Object) -> Object:
         """Write the status of an object that is stored; an equal status is no change."""
@@ -134,21 +138,33 @@ class Store:
         )
 
     def terminate(self, kind: Kind, stored: Object) -> Object:
-        """Mark an object as on its way out, as Kubernetes does with pods: it goes when what it stands for has ended."""
-        if "deletionTimestamp" in stored["metadata"]:
+        """Mark an object as on its way out: it goes when what it stands for has ended, or with its last finalizer."""
+        if is_deleted(stored):
             return stored
         gone = {"deletionTimestamp": timestamp(self.clock.now())}
         return self._put("MODIFIED", kind, stored | {"metadata": stored["metadata"] | gone})
 
-    def delete(self, kind: Kind, namespace: str, name: str) -> Object:
-        """Remove an object and, by owner reference, all that it owns. Raises NotFound."""
+    def delete(self, kind: Kind, namespace: str, name: str, *, orphan: bool = False) -> Object:
+        """Remove an object and, by owner reference, all that it owns; an orphan's owner leaves it behind as it is.
+
+        An object with finalizers is only marked: it goes with the last of them. Raises NotFound.
+        """
         gone = self.get(kind, namespace, name)
-        del self._objects[kind][namespace, name]
-        self._notify(Change("DELETED", kind, self._next_version(gone), gone))
-        for child_kind, child in self._owned_by(gone["metadata"]["uid"]):
-            meta = child["metadata"]
-            if self.find(child_kind, meta["namespace"], meta["name"]) is not None:
-                self.delete(child_kind, meta["namespace"], meta["name"])
+        if orphan:
+            for child_kind, child in self._owned_by(gone["metadata"]["uid"]):
+                self._put("MODIFIED", child_kind, _without_owner(child, gone["metadata"]["uid"]))
+        if gone["metadata"].get("finalizers"):
+            return self.terminate(kind, gone)
+        return self._remove(kind, gone)
+
+    def _remove(self, kind: Kind, gone: Object) -> Object:
+        meta = gone["metadata"]
+        before = self._objects[kind].pop((meta.get("namespace", ""), meta["name"]))
+        self._notify(Change("DELETED", kind, self._next_version(gone), before))
+        for child_kind, child in self._owned_by(meta["uid"]):
+            of_child = child["metadata"]
+            if self.find(child_kind, of_child["namespace"], of_child["name"]) is not None:
+                self.delete(child_kind, of_child["namespace"], of_child["name"])
         return gone
 
     def _owned_by(self, uid: str) -> list[tuple[Kind, Object]]:
@@ -178,6 +194,11 @@ class Store:
             listener(change)
 
 
+def is_deleted(stored: Mapping[str, Any]) -> bool:
+    """Whether an object is on its way out."""
+    return "deletionTimestamp" in stored["metadata"]
+
+
 def check_preconditions(kind: Kind, stored: Object, wanted: Mapping[str, Any]) -> None:
     """What a DELETE may demand of the object that it finds: a uid, a resourceVersion. Raises Conflict."""
     meta = stored["metadata"]
@@ -187,6 +208,12 @@ def check_preconditions(kind: Kind, stored: Object, wanted: Mapping[str, Any]) -
         found = meta["resourceVersion"]
         words = f"ResourceVersion in precondition: {wanted['resourceVersion']}, ResourceVersion in object meta: {found}"
         raise _conflict(kind, meta, f"Precondition failed: {words}")
+
+
+def _without_owner(child: Object, uid: str) -> Object:
+    meta = {key: value for key, value in child["metadata"].items() if key != "ownerReferences"}
+    others = [reference for reference in child["metadata"]["ownerReferences"] if reference["uid"] != uid]
+    return child | {"metadata": meta | ({"ownerReferences": others} if others else {})}
 
 
 def _conflict(kind: Kind, meta: Object, why: str) -> Conflict:

@@ -17,7 +17,7 @@ from emulator.api.history import History
 from emulator.api.kinds import POD, SERVING, Kind
 from emulator.api.media_types import JSON_PATCH, MERGE_PATCH, PROTOBUF, STRATEGIC_PATCH
 from emulator.api.selectors import selection
-from emulator.api.store import Object, Store, check_preconditions
+from emulator.api.store import Object, Store, check_preconditions, is_deleted
 from emulator.api.tables import table
 from emulator.api.targets import Target
 from emulator.errors import Expired, UnknownFormat, Unprocessable, UserError, WrongMethod
@@ -27,7 +27,7 @@ from emulator.logs import Logs
 WATCH_SECONDS = 3600
 
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
-_PROPAGATIONS = ("Background", "Foreground")
+_PROPAGATIONS = ("Background", "Foreground", "Orphan")
 
 
 #: The verb of a method on a collection or on an object (is there a name?), and on its sub-resources.
@@ -165,7 +165,7 @@ class Verbs:
         stored = self._store.get(target.kind, target.home, target.name or "")
         check_preconditions(target.kind, stored, options.get("preconditions") or {})
         gone = self._remove(target.kind, stored, options)
-        if target.kind is POD:
+        if target.kind is POD or is_deleted(gone):
             return answer(gone)
         return success(target.kind.details(stored["metadata"]["name"]) | {"uid": stored["metadata"]["uid"]})
 
@@ -180,7 +180,7 @@ class Verbs:
         if kind is POD:
             return self._store.terminate(kind, stored)
         meta = stored["metadata"]
-        return self._store.delete(kind, meta.get("namespace", ""), meta["name"])
+        return self._store.delete(kind, meta.get("namespace", ""), meta["name"], orphan=options["orphan"])
 
     def _log(self, request: Request, target: Target) -> Response:
         pod = self._store.get(POD, target.home, target.name or "")
@@ -256,7 +256,7 @@ def _repeated(request: Request, kind: Kind, raw: bytes) -> tuple[str, ...]:
 
 
 def _delete_options(request: Request) -> Mapping[str, Any]:
-    """What a DELETE says, in its body or its query, with `dryRun` as a truth."""
+    """What a DELETE says, in its body or its query, with `dryRun` and `orphan` as truths."""
     raw = request.get_data()
     options = read_object(raw, request.mimetype) if raw.strip() else {}
     preconditions = options.get("preconditions") or {}
@@ -264,8 +264,8 @@ def _delete_options(request: Request) -> Mapping[str, Any]:
         raise UserError("preconditions must be an object")
     propagation = options.get("propagationPolicy") or request.args.get("propagationPolicy") or "Background"
     if propagation not in _PROPAGATIONS:
-        raise UserError(f"propagationPolicy {propagation!r} is not served: use {' or '.join(_PROPAGATIONS)}")
+        raise UserError(f"propagationPolicy {propagation!r} is not served: use {', '.join(_PROPAGATIONS)}")
     dry_run = options.get("dryRun") or request.args.getlist("dryRun")
     if not isinstance(dry_run, list):
         raise UserError("dryRun must be a list")
-    return {"preconditions": preconditions, "dryRun": _dry_run(dry_run)}
+    return {"preconditions": preconditions, "dryRun": _dry_run(dry_run), "orphan": propagation == "Orphan"}

@@ -237,7 +237,7 @@ def test_deletion(api: Api) -> None:
     wrong = {"preconditions": {"uid": "other"}}
     assert error(api("DELETE", HELLO, wrong))[:2] == (409, "Conflict")
     assert error(api("DELETE", HELLO, {"preconditions": {"resourceVersion": "0"}}))[:2] == (409, "Conflict")
-    assert error(api("DELETE", HELLO, {"propagationPolicy": "Orphan"}))[:2] == (400, "BadRequest")
+    assert error(api("DELETE", HELLO, {"propagationPolicy": "Sideways"}))[:2] == (400, "BadRequest")
     meta = made["metadata"]
     right = {"preconditions": {"uid": meta["uid"]}, "propagationPolicy": "Foreground", "gracePeriodSeconds": 0}
     code, status = api("DELETE", HELLO, right)
@@ -249,6 +249,29 @@ def test_deletion(api: Api) -> None:
     code, gone = api("DELETE", SECRETS + "?labelSelector=x%3D1")
     assert (code, [item["metadata"]["name"] for item in gone["items"]]) == (200, ["a", "c"])
     assert [item["metadata"]["name"] for item in api("GET", SECRETS)[1]["items"]] == ["b"]
+
+
+def test_an_object_with_finalizers_goes_with_the_last_of_them(api: Api) -> None:
+    kept = manifest()
+    kept["metadata"]["finalizers"] = ["example.com/a", "example.com/b"]
+    api("POST", KSVC, kept)
+    code, marked = api("DELETE", HELLO)
+    assert (code, marked["kind"], marked["metadata"]["deletionTimestamp"]) == (200, "Service", "2023-11-14T22:13:20Z")
+    assert api("DELETE", HELLO) == (200, marked)
+    more = {"metadata": {"finalizers": ["example.com/a", "example.com/c"]}}
+    code, reason, message = error(api.patch(HELLO, more))
+    assert (code, reason) == (422, "Invalid")
+    assert message.endswith('if the object is being deleted, found new finalizers []string{"example.com/c"}')
+    assert api.patch(HELLO, {"metadata": {"finalizers": ["example.com/a"]}})[0] == 200
+    assert api("GET", HELLO)[0] == 200
+    assert api.patch(HELLO + "?dryRun=All", {"metadata": {"finalizers": None}})[0] == 200
+    assert api("GET", HELLO)[0] == 200
+    assert api.patch(HELLO, {"metadata": {"finalizers": None}})[0] == 200
+    assert error(api("GET", HELLO))[:2] == (404, "NotFound")
+    api("POST", KSVC, manifest())
+    now = api.patch(HELLO, {"metadata": {"finalizers": ["example.com/a"]}})[1]
+    assert api.patch(HELLO, {"metadata": {"finalizers": None}})[1]["metadata"]["uid"] == now["metadata"]["uid"]
+    assert api("GET", HELLO)[0] == 200
 
 
 def test_a_generated_name(api: Api) -> None:

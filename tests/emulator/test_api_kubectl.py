@@ -214,6 +214,17 @@ def test_configurations_and_routes_of_ones_own(run: Kubectl, emulator: Emulator)
     assert not document(run, "rev", "-l", "serving.knative.dev/configuration=conf")["items"]
 
 
+def test_an_owner_can_leave_what_it_owns_behind(run: Kubectl, emulator: Emulator) -> None:
+    run("apply", "-f", "-", document=manifest("left"))
+    run("wait", "--for=condition=Ready", "ksvc/left", "--timeout=30s")
+    run("delete", "ksvc", "left", "--cascade=orphan")
+    for kind in ("cfg", "rt"):
+        assert "ownerReferences" not in document(run, kind, "left")["metadata"]
+    assert emulator.get(service="left").ok
+    run("delete", "rt,cfg", "left")
+    assert not document(run, "rev", "-l", "serving.knative.dev/configuration=left")["items"]
+
+
 def test_create_sends_protobuf(run: Kubectl) -> None:
     run("create", "ns", "made")
     run("create", "secret", "generic", "keys", "-n", "made", "--from-literal=one=ä", "--from-literal=none=")

@@ -359,3 +359,53 @@ def test_a_service_that_begins_with_traffic_to_nowhere() -> None:
     world.run(5)
     assert said(world, SERVICE, "hello", "RoutesReady")[:2] == ("False", "RevisionMissing")
     assert routes_of(world, CONFIGURATION, "hello") == "hello"
+
+
+def test_what_an_owner_leaves_behind_stands_alone() -> None:
+    world = Simulated()
+    world.apply(service("1"))
+    world.run(5)
+    world.store.delete(SERVICE, "default", "hello", orphan=True)
+    world.run(5)
+    assert all("ownerReferences" not in world.get(kind)["metadata"] for kind in (CONFIGURATION, ROUTE))
+    assert led(world.plane.public, "hello.default.localhost") == {"hello-00001": 100}
+    shown = world.controller.describe()
+    assert [len(shown[plural]) for plural in ("services", "configurations", "routes")] == [0, 1, 1]
+    world.apply(service("2"))
+    world.run(5)
+    assert said(world, SERVICE, "hello")[:2] == ("False", "NotOwned")
+    world.store.delete(SERVICE, "default", "hello")
+    world.store.delete(CONFIGURATION, "default", "hello", orphan=True)
+    world.run(5)
+    assert "ownerReferences" not in world.get(REVISION, "hello-00001")["metadata"]
+    assert said(world, ROUTE, "hello")[:2] == ("False", "ConfigurationMissing")
+    assert led(world.plane.public, "hello.default.localhost") == {"hello-00001": 100}
+    # By its labels a Configuration of the same name knows it again.
+    world.apply(configuration("1", name="hello"))
+    world.run(5)
+    assert said(world, ROUTE, "hello") == READY
+    assert list(world.revisions()) == ["hello-00001"]
+
+
+def test_what_is_on_its_way_out_is_not_changed_any_more() -> None:
+    world = Simulated()
+    world.apply(configuration("1"))
+    world.apply(route(follow("conf")))
+    world.run(5)
+    for kind, name in ((CONFIGURATION, "conf"), (ROUTE, "web")):
+        stored = world.get(kind, name)
+        world.store.update(kind, stored | {"metadata": stored["metadata"] | {"finalizers": ["example.com/a"]}})
+        world.store.delete(kind, "default", name)
+    world.apply(configuration("2"))
+    world.run(5)
+    assert list(world.revisions()) == ["conf-00001"]
+    assert world.get(CONFIGURATION, "conf")["status"]["observedGeneration"] == 1
+    assert states(world) == {"conf-00001": "reserve"}
+    # Its hosts are a Route's until it is gone.
+    assert led(world.plane.public, "web.default.localhost") == {"conf-00001": 100}
+    for kind, name in ((ROUTE, "web"), (CONFIGURATION, "conf")):
+        stored = world.get(kind, name)
+        world.store.update(kind, stored | {"metadata": stored["metadata"] | {"finalizers": []}})
+        world.run(1)
+    assert world.plane.public == {}
+    assert world.revisions() == {}
