@@ -93,6 +93,7 @@ class Service:
         from function.keyring import keyring  # noqa: PLC0415
         from function.tokens import Tokens  # noqa: PLC0415
 
+        keys.reseal(self.database, self._sealer)
         return Tokens(
             keyring(self.settings, self.database, self._sealer),
             issuer=self.settings.issuer,
@@ -105,7 +106,6 @@ class Service:
         """Make ready what the first login needs and readiness does not."""
         _ = self.sessions
         self.tokens.keyring.current(self.now())
-        keys.reseal(self.database, self._sealer)
 
     def _load(self, module: str) -> None:
         # On a native thread, so that probes are answered meanwhile.
