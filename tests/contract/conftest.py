@@ -47,7 +47,11 @@ class Target(Protocol):
     headers: Mapping[str, str]
 
     def users(self, *arguments: str, text: str = "") -> str:
-        """Run `login-function users ...` as an operator would, with `text` as its input; what it printed."""
+        """As `command`, for users."""
+        ...
+
+    def command(self, *arguments: str, text: str = "") -> str:
+        """Run `login-function ...` as an operator would, with `text` as its input; what it printed."""
         ...
 
 

@@ -35,9 +35,13 @@ class LoginInEmulator(Emulator):
         return secret, service
 
     def users(self, *arguments: str, text: str = "") -> str:
-        """Run `login-function users ...` on the database that the instances share."""
+        """As `command`, for users."""
+        return self.command("users", *arguments, text=text)
+
+    def command(self, *arguments: str, text: str = "") -> str:
+        """Run `login-function ...` on the database that the instances share."""
         done = subprocess.run(
-            [PROGRAM, "users", *arguments],
+            [PROGRAM, *arguments],
             input=text,
             env={**os.environ, **self._settings, "DATABASE_URL": self.database},
             stdout=subprocess.PIPE,

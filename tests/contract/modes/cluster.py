@@ -31,9 +31,12 @@ class ClusterTarget:
         self._kubectl = kubectl
 
     def users(self, *arguments: str, text: str = "") -> str:
+        return self.command("users", *arguments, text=text)
+
+    def command(self, *arguments: str, text: str = "") -> str:
         pods = [*self._kubectl, "get", "pods", "-l", "serving.knative.dev/service=login", "-o", "name"]
         pod = subprocess.run(pods, check=True, capture_output=True, text=True, timeout=60).stdout.split()[0]
-        command = [*self._kubectl, "exec", "-i", pod, "-c", "login", "--", "login-function", "users", *arguments]
+        command = [*self._kubectl, "exec", "-i", pod, "-c", "login", "--", "login-function", *arguments]
         return subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
 
 

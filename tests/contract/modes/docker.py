@@ -20,7 +20,10 @@ class DockerTarget:
         self._exec = ["docker", "exec", "--interactive", container.get_container_id()]
 
     def users(self, *arguments: str, text: str = "") -> str:
-        command = [*self._exec, "login-function", "users", *arguments]
+        return self.command("users", *arguments, text=text)
+
+    def command(self, *arguments: str, text: str = "") -> str:
+        command = [*self._exec, "login-function", *arguments]
         done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
         return done.stdout
 

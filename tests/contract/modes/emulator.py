@@ -14,7 +14,7 @@ class EmulatorTarget:
     def __init__(self, emulator: LoginInEmulator) -> None:
         self.url = f"http://127.0.0.1:{emulator.port}"
         self.headers: Mapping[str, str] = {"Host": f"login.default.localhost:{emulator.port}"}
-        self.users = emulator.users
+        self.users, self.command = emulator.users, emulator.command
 
 
 class EmulatorMode:

@@ -39,12 +39,12 @@ class LoginInContainer(LoginInEmulator):
         template["spec"]["containerConcurrency"] = 0
         return secret, service
 
-    def users(self, *arguments: str, text: str = "") -> str:
+    def command(self, *arguments: str, text: str = "") -> str:
         labels = (f"{STATE_LABEL}={self.state_dir}", f"{SERVICE_LABEL}=login")
         filters = [word for label in labels for word in ("--filter", f"label={label}")]
         listed = subprocess.run(["docker", "ps", "--quiet", *filters], check=True, stdout=subprocess.PIPE, text=True)
         [container] = listed.stdout.split()
-        command = ["docker", "exec", "--interactive", container, "login-function", "users", *arguments]
+        command = ["docker", "exec", "--interactive", container, "login-function", *arguments]
         done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
         return done.stdout
 
@@ -55,7 +55,7 @@ class EmulatorDockerTarget:
     def __init__(self, emulator: LoginInContainer) -> None:
         self.url = f"http://127.0.0.1:{emulator.port}"
         self.headers: Mapping[str, str] = {"Host": f"login.default.localhost:{emulator.port}"}
-        self.users = emulator.users
+        self.users, self.command = emulator.users, emulator.command
 
 
 class EmulatorDockerMode:

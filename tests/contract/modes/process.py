@@ -25,8 +25,11 @@ class ProcessTarget:
         self._environ = environ
 
     def users(self, *arguments: str, text: str = "") -> str:
+        return self.command("users", *arguments, text=text)
+
+    def command(self, *arguments: str, text: str = "") -> str:
         done = subprocess.run(
-            [PROGRAM, "users", *arguments],
+            [PROGRAM, *arguments],
             input=text,
             env=dict(self._environ),
             stdout=subprocess.PIPE,
