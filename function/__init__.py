@@ -12,7 +12,7 @@ Read in this order:
     service.py          the parts of one instance, put together
     passwords.py policy.py hashing.py admission.py      the hash scheme; what may be set; who gets hashed, and when
     lanes.py gevent_lane.py     on which threads
-    sessions.py tokens.py names.py      refresh tokens, access tokens, user names
+    sessions.py tokens.py resets.py names.py        refresh, access and reset tokens, user names
     keyring.py rotation.py signing.py sealing.py        the keys that sign: at hand, in time, as such, at rest
     introspection.py client_credentials.py discovery.py     for resource servers: is it good, who asks, what is where
     key_commands.py client_commands.py      `login-function keys | clients ...`

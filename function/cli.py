@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         source.add_argument("--generate", action="store_true", help="make a password and print it, once")
 
+    users.add_parser("reset", help="print a token that sets a new password once, for the user").add_argument("name")
+
     users.add_parser("list", help="list the users")
     for action in ("disable", "enable", "delete"):
         users.add_parser(action, help=f"{action} a user").add_argument("name")

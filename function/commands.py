@@ -17,6 +17,7 @@ from function.imports.ours import export as export_users
 from function.lanes import ThreadLane
 from function.passwords import Passwords
 from function.policy import Policy
+from function.resets import Resets
 from function.settings import Settings
 from function.store import users
 from function.store.base import Database
@@ -63,6 +64,13 @@ def change(loaded: Settings, database: Database, options: argparse.Namespace) ->
         yield password
 
 
+def reset(loaded: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    user = accounts.find(database, options.name)
+    if user.disabled_at is not None:
+        raise InputError(f"{user.name} is disabled: `login-function users enable` first.")
+    yield Resets(database, loaded.reset_ttl).make(user, int(time.time()))
+
+
 def delete(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
     accounts.delete(database, options.name)
     yield from ()
@@ -98,6 +106,7 @@ def export(_settings: Settings, database: Database, _options: argparse.Namespace
 ACTIONS: Mapping[str, Action] = {
     "add": add,
     "passwd": change,
+    "reset": reset,
     "delete": delete,
     "list": show,
     "disable": disable,

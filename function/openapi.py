@@ -84,10 +84,11 @@ def markdown() -> str:
     lines = ["| Method and path | What it does | Send | Get |", "|---|---|---|---|"]
     for operation in OPERATIONS:
         statuses = [str(status) for status in sorted({*operation.refusals, *([401] if operation.security else [])})]
-        answers = f"{operation.status}{f' ({operation.answers})' if operation.answers else ''}"
+        successes = {operation.status: operation.answers, **operation.also}
+        answers = [f"{status}{f' ({means})' if means else ''}" for status, means in successes.items()]
         lines.append(
             f"| `{operation.method} {operation.path}` | {operation.summary} | {_sent(operation)} "
-            f"| {', '.join([answers, *statuses])} |"
+            f"| {', '.join([*answers, *statuses])} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -129,6 +130,8 @@ def _responses(operation: Operation) -> Iterator[tuple[str, Any]]:
     if operation.schema is not None:
         good["content"] = {media: {"schema": operation.schema} for media in operation.answer_types}
     yield str(operation.status), good
+    for status, means in operation.also.items():
+        yield str(status), {"description": means}
     statuses = {*_ANYWHERE, *operation.refusals}
     if operation.send:
         statuses.add(415)

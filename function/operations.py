@@ -30,6 +30,7 @@ class Operation:
         status: of success.
         schema: of the body that success has; None for an empty one.
         answers: what success means, where the summary leaves it open.
+        also: other successes, without a body, by status: what they mean.
         send: members of the body by name; those in `optional` may be left out.
         media: media types of the body.
         refusals: statuses beside those that its body and its security bring.
@@ -46,6 +47,7 @@ class Operation:
     status: int = 200
     schema: Schema | None = None
     answers: str = ""
+    also: Mapping[int, str] = field(default_factory=dict)
     send: Mapping[str, Schema] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     media: tuple[str, ...] = (JSON_TYPE, FORM_TYPE)
@@ -180,6 +182,18 @@ OPERATIONS: tuple[Operation, ...] = (
         send={"password": _SECRET, "new_password": _SECRET},
         refusals=(403, 409, 422, 429, 503),
         security=("access_token",),
+    ),
+    Operation(
+        "POST",
+        "/password/reset",
+        "reset_password",
+        "Ask for a reset with `username`; or set a new password with `token` and `new_password`, ending all sessions.",
+        status=204,
+        answers="the password is set",
+        also={202: "asked for, whether there is such a user or not"},
+        send={"username": text(), "token": text("of `login-function users reset`"), "new_password": _SECRET},
+        optional=("username", "token", "new_password"),
+        refusals=(422, 503),
     ),
     Operation(
         "GET",

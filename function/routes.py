@@ -43,6 +43,7 @@ ROUTES: Mapping[str, Route] = {
     "/introspect": Route({"POST": introspect}, oauth=True),
     "/users": Route({"POST": selfservice.sign_up}),
     "/password": Route({"POST": selfservice.change_password}),
+    "/password/reset": Route({"POST": selfservice.reset_password}),
     "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
     "/.well-known/jwks.json": Route({"GET": discovery.jwks}),
     "/.well-known/oauth-authorization-server": Route({"GET": discovery.metadata}),

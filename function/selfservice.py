@@ -1,5 +1,7 @@
-"""What people do about their own accounts: sign up, change the password."""
+"""What people do about their own accounts: sign up, change the password, reset it."""
 
+import contextlib
+import time
 import uuid
 
 from flask import Response
@@ -11,9 +13,12 @@ from function.errors import PolicyError, Refusal
 from function.login import attempted
 from function.oauth import bearer
 from function.service import Service
-from function.store import sessions, users
+from function.store import resets, sessions, users
 from function.store.base import Connection
 from function.store.users import User
+
+#: Seconds after which a request for a reset is answered: far more than it takes, so that its time tells nothing.
+ASKED_SECONDS = 0.25
 
 
 def sign_up(service: Service, call: Call) -> Response:
@@ -61,10 +66,36 @@ def change_password(service: Service, call: Call) -> Response:
         changed = users.swap_hash(connection, user.id, verified, fresh)
         if changed:
             sessions.end_others(connection, user.id, session_id)
+            resets.drop(connection, user.id)
         return changed
 
     if not service.database.write(user.name, work):
         raise Refusal(409, "The password was changed by somebody else meanwhile: log in with that one.")
+    return empty()
+
+
+def reset_password(service: Service, call: Call) -> Response:
+    """POST /password/reset: with a name, ask for a token; with a token, set a new password.
+
+    Who asks learns nothing: 202 after the same time whether there is such a user or not.
+    """
+    fields = call.fields(("username", "token", "new_password"))
+    if fields.keys() == {"username"}:
+        with contextlib.suppress(ValueError):
+            service.resets.request(names.normalise(fields["username"]), service.now())
+        service.wait(call.started + ASKED_SECONDS - time.monotonic())
+        return empty(202)
+    if fields.keys() != {"token", "new_password"}:
+        raise Refusal(400, "Send username to ask for a reset, or token and new_password.")
+    token = fields["token"]
+    user = service.resets.holder(token, service.now())
+    if user is None:
+        raise _no_token("unknown or expired")
+    call.notes |= {"user": user.id}
+    _check(service, fields["new_password"], user.name)
+    fresh = _hash(service, call, fields["new_password"])
+    if not service.resets.redeem(token, user, fresh, service.now()):
+        raise _no_token("used meanwhile")
     return empty()
 
 
@@ -80,6 +111,10 @@ def _hash(service: Service, call: Call, password: str) -> str:
     with service.setting.place(patience):
         stored, _ = service.setting.run(lambda: service.passwords.hash(password), patience)
     return stored
+
+
+def _no_token(reason: str) -> Refusal:
+    return Refusal(400, "The reset token is not valid, or no longer: ask for a new one.", reason=reason)
 
 
 def _taken() -> Refusal:

@@ -16,6 +16,7 @@ from function.lanes import Lane, Share, ThreadLane
 from function.metrics import Metrics
 from function.passwords import Passwords
 from function.policy import Policy
+from function.resets import Resets
 from function.sealing import Sealer
 from function.sessions import Sessions
 from function.settings import Settings
@@ -87,6 +88,10 @@ class Service:
         )
 
     @cached_property
+    def resets(self) -> Resets:
+        return Resets(self.database, self.settings.reset_ttl)
+
+    @cached_property
     def tokens(self) -> "Tokens":
         # PyJWT and cryptography cost as much as Flask does, and no probe needs them.
         self._load("function.tokens")
@@ -110,6 +115,10 @@ class Service:
     def _load(self, module: str) -> None:
         # On a native thread, so that probes are answered meanwhile.
         self._hash_lane.run(lambda: importlib.import_module(module))
+
+    def wait(self, seconds: float) -> None:
+        """Let this request wait, and no other."""
+        self._store_lane.signal().wait(max(0.0, seconds))
 
     def now(self) -> int:
         """Unix seconds, the unit of the store and of tokens."""

@@ -188,6 +188,13 @@ class Settings:
         "Fewest characters (code points) of a password that is set: 15 where the password is all there is "
         "(NIST SP 800-63B-4).",
     )
+    reset_ttl: int = row(
+        "RESET_TTL",
+        integer(60, 86_400),
+        "3600",
+        "Life of a password reset token in seconds: an hour, for a mail that is slow; NIST SP 800-63B-4 allows a code "
+        "that is sent by mail a day.",
+    )
     password_blocklist: str = row(
         "PASSWORD_BLOCKLIST",
         matching(r"[^\0]*", "the path of a file"),

@@ -49,10 +49,11 @@ def swap_hash(connection: Connection, user_id: str, old: str, new: str) -> bool:
 
 
 def set_hash(connection: Connection, name: str, new: str) -> bool:
-    """Set the hash of a new password, which ends the sessions (T6); False where there is no such user."""
+    """Set the hash of a new password; False where there is no such user. It ends sessions (T6) and voids resets."""
     if not connection.change("UPDATE users SET password_hash = ? WHERE name = ?", new, name):
         return False
     _end_sessions(connection, name)
+    connection.change("DELETE FROM password_resets WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
     return True
 
 

@@ -16,6 +16,7 @@ ROUTES = {
     "/introspect": "POST",
     "/users": "POST",
     "/password": "POST",
+    "/password/reset": "POST",
     "/userinfo": "GET, HEAD",
     "/.well-known/jwks.json": "GET, HEAD",
     "/.well-known/oauth-authorization-server": "GET, HEAD",

@@ -53,6 +53,16 @@ def test_a_password_is_set_and_a_user_deleted(tmp_path: Path) -> None:
         assert "There is no user 'alice'" in gone.stderr
 
 
+def test_a_reset_token_is_for_somebody_who_may_log_in(tmp_path: Path) -> None:
+    command(tmp_path, "users", "import", "-", text='{"name": "alice"}\n')
+    assert command(tmp_path, "users", "reset", "Alice").stdout.startswith("lpr1_")
+    command(tmp_path, "users", "disable", "alice")
+    for name, why in (("alice", "alice is disabled"), ("bob", "There is no user 'bob'")):
+        refused = command(tmp_path, "users", "reset", name)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert why in refused.stderr
+
+
 def test_what_another_system_exports_is_imported(tmp_path: Path) -> None:
     rows = ({"email": "a@b.c", "encrypted_password": ""}, {"email": "d@b.c", "encrypted_password": "$1$x"})
     lines = "".join(json.dumps(row) + "\n" for row in rows)

@@ -16,6 +16,7 @@ from tests.function.test_imports_of_users import PBKDF2, keycloak_user, psql_csv
 
 DOCS = Path(__file__).parents[2] / "docs"
 PASSWORD = "kept by who moved"
+NEW_PASSWORD = "chosen after the move"
 
 
 def commands(guide: str) -> list[str]:
@@ -72,9 +73,11 @@ def test_what_a_guide_says_to_type_works(guide: str, tmp_path: Path, serve_here:
     assert "Nothing was imported" in refused.stderr
     assert type_in(tmp_path, second).stdout == "2 imported, 1 of them without a password\n"
     assert type_in(tmp_path, listed).stdout.startswith("bob")
-    generated = type_in(tmp_path, reset).stdout.strip()
+    token = type_in(tmp_path, reset).stdout.strip()
     served = serve_here()
-    for user, password in ((name, PASSWORD), (name.replace("alice", "bob"), generated)):
+    chosen = {"token": token, "new_password": NEW_PASSWORD}
+    assert requests.post(f"{served.url}/password/reset", json=chosen, timeout=PATIENCE).status_code == 204
+    for user, password in ((name, PASSWORD), (name.replace("alice", "bob"), NEW_PASSWORD)):
         credentials = {"username": user, "password": password}
         assert requests.post(f"{served.url}/login", json=credentials, timeout=PATIENCE).status_code == 200
     assert served.stop() == 0

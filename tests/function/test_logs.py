@@ -81,6 +81,22 @@ def self_service(url: str, secrets: set[str]) -> list[requests.Response]:
     return told
 
 
+def reset(url: str, token: str, secrets: set[str]) -> list[requests.Response]:
+    """A password reset, likewise."""
+    secrets |= {token, "canary-of-a-reset", "canary-typed-as-a-token", "canary-who-forgot"}
+    bodies = (
+        {"username": "bob"},
+        {"username": "canary-who-forgot"},
+        {"token": "canary-typed-as-a-token", "new_password": "canary-of-a-reset"},
+        {"token": token, "new_password": "canary"},
+        {"token": token, "new_password": "canary-of-a-reset"},
+        {"token": token, "new_password": "canary-of-a-reset"},
+    )
+    told = [requests.post(f"{url}/password/reset", json=body, timeout=PATIENCE) for body in bodies]
+    assert [answer.status_code for answer in told] == [202, 202, 400, 422, 204, 400]
+    return told
+
+
 def test_no_secret_is_ever_logged_or_told(serve: Serve, tmp_path: Path) -> None:
     served = serve(PEPPER=PEPPER, EVENTS_TOKEN=EVENTS_TOKEN, SIGN_UP="on")
     session, url = requests.Session(), served.url
@@ -101,6 +117,7 @@ def test_no_secret_is_ever_logged_or_told(serve: Serve, tmp_path: Path) -> None:
         session.post(f"{url}/logout", data={"refresh_token": tokens["refresh_token"]}, timeout=PATIENCE),
         session.get(f"{url}/metrics", timeout=PATIENCE),
         *self_service(url, secrets),
+        *reset(url, command(tmp_path, "users", "reset", "bob").stdout.strip(), secrets),
     ]
     event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "login.request", "data": alice}
     headers = {"Authorization": f"Bearer {EVENTS_TOKEN}", "Content-Type": "application/cloudevents+json"}
