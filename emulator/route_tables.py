@@ -22,13 +22,16 @@ LOCAL_DOMAINS = {"localhost": ""}
 #: Bare hosts that lead to the public service while there is just one.
 BARE_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
+#: Seconds after which a Route is looked at again whose host another Route has.
+RETRY_SECONDS = 1.0
+
 _SECOND: Final = 10**9
 #: Unix seconds as a float are good to a quarter of a microsecond: a step looked for that much early is not due yet.
 _CLOCK_STEP: Final = 1e-6
 
 
 class Led(NamedTuple):
-    """What a pass over a Route came to; `due` is when a rollout goes on (Unix seconds), None when there is none."""
+    """What a pass over a Route came to; `due` is when there is more to do (Unix seconds), None when there is not."""
 
     facts: RouteFacts
     due: float | None
@@ -52,6 +55,8 @@ class RouteTables:
         self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
         self._hosts: dict[Key, _Hosts] = {}
         self._rollouts: dict[Key, Rollout] = {}
+        #: Which Route has a name for its hosts: the first that asked. In a cluster placeholder Services have them.
+        self._placeholders: dict[Key, Key] = {}
 
     def connect(self, plane: Plane, port: int) -> None:
         """Name the data plane and the port that public URLs carry."""
@@ -62,6 +67,7 @@ class RouteTables:
         """The Route is gone."""
         self._rollouts.pop(key, None)
         if self._hosts.pop(key, None):
+            self._claim(key, set())
             self._publish()
 
     def lead(self, route: Object, traffic: Traffic, revisions: Container[str], now: float) -> Led:
@@ -82,6 +88,9 @@ class RouteTables:
             url = names.url(DEFAULT, visibility[DEFAULT])
             if traffic.problem:
                 return Led(RouteFacts(url, address, problem=traffic.problem.condition), None)
+            placeholders = {(names.namespace, names.hostname(tag)) for tag in visibility}
+            if taken := [each for each in placeholders if self._placeholders.get(each, key) != key]:
+                return Led(RouteFacts(url, address, taken=min(taken)[1]), now + RETRY_SECONDS)
             rollout, due = self._advanced(key, route, traffic, revisions, now)
             hosts = _hosts(names, traffic, rollout, visibility)
             entries = status_traffic(traffic, rollout, names, visibility)
@@ -90,9 +99,15 @@ class RouteTables:
         self._rollouts[key] = rollout
         if self._hosts.get(key) != hosts:
             self._hosts[key] = hosts
+            self._claim(key, placeholders)
             self._publish()
         facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
         return Led(facts, due)
+
+    def _claim(self, key: Key, placeholders: set[Key]) -> None:
+        """A Route has these names now, and no others."""
+        others = {each: owner for each, owner in self._placeholders.items() if owner != key}
+        self._placeholders = others | dict.fromkeys(placeholders, key)
 
     def _advanced(
         self, key: Key, route: Object, traffic: Traffic, revisions: Container[str], now: float

@@ -31,7 +31,7 @@ class RouteReconciler:
         return self._tracker.interested_in(namespace, reference)
 
     def reconcile(self, key: Key, now: float) -> float | None:
-        """One pass over a Route; returns when its rollout goes on (Unix seconds), None if none is under way."""
+        """One pass over a Route; returns when there is more to do (Unix seconds), None if nothing is under way."""
         namespace, name = key
         route = self._store.find(ROUTE, *key)
         if route is None:
@@ -53,9 +53,10 @@ class RouteReconciler:
 
     def _mark(self, namespace: str, route: str, led: Led, now: float) -> None:
         """Tell Configurations and Revisions whether the Route leads to them."""
+        time = timestamp(now)
         for kind, names in ((CONFIGURATION, led.configurations), (REVISION, led.revisions)):
             for stored in list(self._store.all(kind, namespace)):
-                after = marked(stored, route, timestamp(now), led=stored["metadata"]["name"] in names)
+                after = marked(stored, route, time, led=stored["metadata"]["name"] in names)
                 if after is not stored:
                     self._store.update(kind, after)
 

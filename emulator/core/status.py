@@ -230,7 +230,8 @@ class RouteFacts:
 
     `problem` is why its traffic can't be assigned; then `traffic`, the address and the ingress stay as they were.
     `traffic` are the entries for status.traffic, during a rollout those in between. `url` is "" if no host could be
-    named (which is a problem too), `address` the cluster-local URL.
+    named (which is a problem too), `address` the cluster-local URL. `taken` is the first part of a host, as the name of
+    the placeholder Service for it, that another Route has; then `traffic` and the certificate stay as they were.
     """
 
     url: str
@@ -239,6 +240,7 @@ class RouteFacts:
     traffic: Sequence[Object] = ()
     ingress_ready: bool = False
     rolling_out: bool = False
+    taken: str = ""
 
 
 def route_status(route: Object, facts: RouteFacts, now: float) -> dict[str, Any]:
@@ -251,6 +253,9 @@ def route_status(route: Object, facts: RouteFacts, now: float) -> dict[str, Any]
         conditions.mark(TRAFFIC, facts.problem)
         return conditions.status(now, **fields)
     conditions.mark(TRAFFIC, TRUE)
+    if facts.taken:
+        conditions.mark(INGRESS, not_owned("placeholder Service", facts.taken))
+        return conditions.status(now, **fields, address={"url": facts.address})
     conditions.mark(CERTIFICATE, TLS_NOT_ENABLED)
     if facts.rolling_out:
         conditions.mark(INGRESS, ROLLOUT_IN_PROGRESS)

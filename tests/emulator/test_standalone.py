@@ -409,3 +409,30 @@ def test_what_is_on_its_way_out_is_not_changed_any_more() -> None:
         world.run(1)
     assert world.plane.public == {}
     assert world.revisions() == {}
+
+
+def test_a_host_is_the_first_routes_that_asked_for_it() -> None:
+    world = Simulated()
+    for name in ("one", "two"):
+        world.apply(configuration("1", name=name))
+    world.apply(route(follow("one", 100, "my"), name="shop"))
+    world.run(5)
+    world.apply(route(follow("two"), name="my-shop"))
+    world.run(5)
+    taken = ("False", "NotOwned", 'There is an existing placeholder Service "my-shop" that we do not own.')
+    assert said(world, ROUTE, "my-shop") == said(world, ROUTE, "my-shop", "IngressReady") == taken
+    assert said(world, ROUTE, "my-shop", "AllTrafficAssigned") == READY
+    assert led(world.plane.public, "my-shop.default.localhost") == {"one-00001": 100}
+    assert said(world, ROUTE, "shop") == READY
+    world.apply(route(follow("one"), name="shop"))
+    world.run(5)
+    assert said(world, ROUTE, "my-shop") == READY
+    assert led(world.plane.public, "my-shop.default.localhost") == {"two-00001": 100}
+    world.apply(route(follow("one", 100, "my"), name="shop"))
+    world.run(5)
+    assert said(world, ROUTE, "shop") == taken
+    assert led(world.plane.public, "shop.default.localhost") == {"one-00001": 100}
+    world.store.delete(ROUTE, "default", "my-shop")
+    world.run(5)
+    assert said(world, ROUTE, "shop") == READY
+    assert led(world.plane.public, "my-shop.default.localhost") == {"one-00001": 100}
