@@ -11,6 +11,7 @@ Read in this order:
     openapi.py operations.py cors.py    the surface in one table; which pages may call it
     service.py          the parts of one instance, put together
     passwords.py policy.py hashing.py admission.py      the hash scheme; what may be set; who gets hashed, and when
+    throttle.py gate.py devices.py networks.py      who may guess how often, and who counts as one
     lanes.py gevent_lane.py     on which threads
     sessions.py tokens.py resets.py names.py        refresh, access and reset tokens, user names
     keyring.py rotation.py signing.py sealing.py        the keys that sign: at hand, in time, as such, at rest

@@ -5,8 +5,8 @@ import uuid
 
 from function import names
 from function.errors import InputError
-from function.store import users
-from function.store.base import Database
+from function.store import throttle, users
+from function.store.base import Connection, Database
 from function.store.users import User
 
 
@@ -49,8 +49,24 @@ def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
         raise _nobody(wanted)
 
 
+def unlock(database: Database, name: str) -> None:
+    """Forget what the throttle holds against a user.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    wanted = normal(name)
+
+    def work(connection: Connection) -> bool:
+        throttle.clear(connection, wanted)
+        return users.by_name(connection, wanted) is not None
+
+    if not database.write(wanted, work):
+        raise _nobody(wanted)
+
+
 def set_hash(database: Database, name: str, password_hash: str) -> None:
-    """Set the hash of a new password, which ends the user's sessions.
+    """Set the hash of a new password, which ends the user's sessions and unlocks.
 
     Raises:
         InputError: there is no such user.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import flask
 from werkzeug.exceptions import HTTPException
 
-from function import strict_json
+from function import networks, strict_json
 from function.answers import FORM_TYPE, JSON_TYPE
 from function.errors import Refusal
 from function.hashing import Patience
@@ -36,10 +36,9 @@ class Call:
 
     @property
     def client(self) -> str:
-        """The client's address: the hop before the proxies that we trust (A4); what is left of it anybody can forge."""
+        """The client's address (A4); see networks.py."""
         forwarded = self.request.headers.get("X-Forwarded-For", "")
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()] + [self.request.remote_addr or ""]
-        return hops[max(0, len(hops) - 1 - self._trusted_proxies)]
+        return networks.client(forwarded, self.request.remote_addr or "", self._trusted_proxies)
 
     def body(self) -> bytes:
         """The whole body.

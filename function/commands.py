@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from function import accounts, settings
@@ -19,10 +19,11 @@ from function.passwords import Passwords
 from function.policy import Policy
 from function.resets import Resets
 from function.settings import Settings
-from function.store import users
+from function.store import throttle, users
 from function.store.base import Database
 from function.store.locate import locate
 from function.store.sqlite import SqliteDatabase
+from function.store.users import User
 
 #: What a command does: with the settings, the database and its options; yields the lines that it prints.
 Action = Callable[[Settings, Database, argparse.Namespace], Iterator[str]]
@@ -76,14 +77,19 @@ def delete(_settings: Settings, database: Database, options: argparse.Namespace)
     yield from ()
 
 
-def show(_settings: Settings, database: Database, _options: argparse.Namespace) -> Iterator[str]:
+def show(loaded: Settings, database: Database, _options: argparse.Namespace) -> Iterator[str]:
+    locked = database.read(lambda connection: throttle.locked(connection, loaded.throttle_cap))
     for user in database.read(users.every):
-        state = "disabled" if user.disabled_at is not None else "enabled" if user.password_hash else "no password"
-        yield f"{user.name}\t{state}\t{user.id}"
+        yield f"{user.name}\t{_state(user, locked)}\t{user.id}"
 
 
 def disable(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
     accounts.set_disabled(database, options.name, disabled=options.action == "disable")
+    yield from ()
+
+
+def unlock(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    accounts.unlock(database, options.name)
     yield from ()
 
 
@@ -111,9 +117,18 @@ ACTIONS: Mapping[str, Action] = {
     "list": show,
     "disable": disable,
     "enable": disable,
+    "unlock": unlock,
     "import": take,
     "export": export,
 }
+
+
+def _state(user: User, locked: Collection[str]) -> str:
+    if user.disabled_at is not None:
+        return "disabled"
+    if throttle.account(user.name) in locked:
+        return "locked"
+    return "enabled" if user.password_hash else "no password"
 
 
 def _taken(options: argparse.Namespace) -> None:

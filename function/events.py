@@ -52,7 +52,7 @@ def login_request(service: Service, call: Call, event: Event) -> Event:
     name, password = event.data.get("username"), event.data.get("password")
     if not isinstance(name, str) or not isinstance(password, str):
         raise Refusal(400, "data must have username and password, as strings.")
-    attempt = attempted(service, call, name, password)
+    attempt = attempted(service, call, name, password, brokered=True)
     if attempt.user is None:
         return _reply(service, event, "login.failed", {})
     return _reply(service, event, "login.succeeded", {"sub": attempt.user.id})

@@ -1,19 +1,24 @@
 """POST /login, and the one way in which a name and a password are checked, whoever asks."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from flask import Response
 
-from function import logs, names
+from function import devices, logs, names
 from function.answers import document
 from function.call import Call
 from function.errors import BadHashError, Refusal
 from function.hashing import Patience, Timing
+from function.networks import network
 from function.passwords import Verdict
 from function.service import Service
 from function.sessions import Grant
-from function.store import users
+from function.store import throttle, users
 from function.store.users import User
+from function.throttle import BROKER, DEVICE, Guess, Via
+
+_UNHASHED = {"throttled": "login_throttled_total", "shed": "login_hashes_shed_total"}
 
 
 class Attempt(NamedTuple):
@@ -24,12 +29,16 @@ class Attempt(NamedTuple):
         user_id: the account that was tried, where there is one; for the log only.
         reason: why it was refused; for the log only (A1).
         timing: what it cost.
+        guess: whom it was on, and from where.
+        headers: RateLimit fields for the answer.
     """
 
     user: User | None
     user_id: str
     reason: str
     timing: Timing
+    guess: Guess
+    headers: Mapping[str, str]
 
 
 def login(service: Service, call: Call) -> Response:
@@ -43,14 +52,30 @@ def login(service: Service, call: Call) -> Response:
             401,
             "The user name or the password is wrong.",
             code="invalid_grant",
-            headers={"WWW-Authenticate": 'Bearer realm="login"'},
+            headers={"WWW-Authenticate": 'Bearer realm="login"', **attempt.headers},
             reason=attempt.reason or "the account changed meanwhile",
         )
     response = granted(service, grant)
+    response.headers.extend(attempt.headers)
+    _know(service, response, attempt.guess)
     # Only where it succeeded: on a refusal it would tell to the microsecond what A1 keeps level.
     queued, hashed = (f"{seconds * 1000:.1f}" for seconds in attempt.timing)
     response.headers["Server-Timing"] = f"queue;dur={queued}, hash;dur={hashed}"
     return response
+
+
+def _know(service: Service, response: Response, guess: Guess) -> None:
+    """Give the client its device token, or a fresh one."""
+    device = guess.origin.removeprefix(DEVICE) if guess.via is Via.DEVICE else ""
+    response.set_cookie(
+        devices.COOKIE,
+        service.devices.token(guess.account, device, service.now()),
+        max_age=service.devices.lifetime,
+        path="/login",
+        secure=service.settings.issuer.startswith("https:"),
+        httponly=True,
+        samesite="Strict",
+    )
 
 
 def granted(service: Service, grant: Grant) -> Response:
@@ -81,20 +106,26 @@ def _session(service: Service, attempt: Attempt) -> Grant | None:
     return service.sessions.begin(attempt.user, service.now()) if attempt.user else None
 
 
-def attempted(service: Service, call: Call, name: str, password: str) -> Attempt:
-    """Check a name and a password: counted, and noted for the log.
+def attempted(service: Service, call: Call, name: str, password: str, *, brokered: bool = False) -> Attempt:
+    """Check a name and a password: throttled, counted, and noted for the log.
+
+    `brokered`: the caller hands on what others have sent, so that its address and cookies say nothing about them.
 
     Raises:
-        Refusal: 503 when there is no time to hash it, 499 when the client has gone.
+        Refusal: 429 when there were too many wrong ones before, 503 when there is no time to hash it, 499 when the
+            client has gone.
     """
     metrics = service.metrics
     metrics.add("login_hashes_submitted_total")
+    wanted, account = _account(name)
+    guess = Guess(account, BROKER, Via.BROKER) if brokered else _guess(service, call, account)
     try:
-        attempt = check(service, name, password, call.patience(service.settings.login_deadline))
+        attempt = check(service, guess, wanted, password, call.patience(service.settings.login_deadline))
     except Refusal as refusal:
-        call.notes |= {"outcome": "shed"}
-        metrics.add("login_attempts_total", outcome="shed")
-        metrics.add("login_hashes_shed_total", reason=refusal.reason)
+        outcome = "throttled" if refusal.status == 429 else "shed"
+        call.notes |= {"outcome": outcome}
+        metrics.add("login_attempts_total", outcome=outcome)
+        metrics.add(_UNHASHED[outcome], reason=refusal.reason)
         raise
     outcome = "refused" if attempt.user is None else "ok"
     call.notes |= {"outcome": outcome, "user": attempt.user_id, "reason": attempt.reason}
@@ -105,39 +136,60 @@ def attempted(service: Service, call: Call, name: str, password: str) -> Attempt
     return attempt
 
 
-def check(service: Service, name: str, password: str, patience: Patience) -> Attempt:
-    """Look up, hash, decide. Whatever the reason to refuse, one hash's time is spent on it (A1).
-
-    Raises:
-        Refusal: as `HashLane`.
-    """
+def _account(name: str) -> tuple[str, str]:
+    """The name to look up, and its key in the throttle. What cannot be a name is nobody's, and is throttled as one."""
     try:
         wanted = names.normalise(name)
     except ValueError:
-        wanted = ""  # the name of nobody, and looked up all the same
-    with service.hashing.place(patience):
-        user = service.database.read(lambda connection: users.by_name(connection, wanted))
+        return "", throttle.account(f" {name}")  # apart from all names: none begins with a space
+    return wanted, throttle.account(wanted)
+
+
+def _guess(service: Service, call: Call, account: str) -> Guess:
+    token = call.request.cookies.get(devices.COOKIE, "")
+    device = service.devices.device(account, token, service.now()) if token else ""
+    if device:
+        return Guess(account, DEVICE + device, Via.DEVICE)
+    return Guess(account, network(call.client), Via.NETWORK)
+
+
+def check(service: Service, guess: Guess, wanted: str, password: str, patience: Patience) -> Attempt:
+    """Look up, hash, decide. Whatever the reason to refuse, one hash's time is spent on it (A1).
+
+    Raises:
+        Refusal: as `HashLane` and `Gate`.
+    """
+
+    def work() -> Verdict | BadHashError:
+        try:
+            return service.passwords.verify(password, stored)
+        except BadHashError as error:
+            return error
+
+    with (
+        service.hashing.place(patience),
+        service.gate.evaluation(guess, patience, lambda connection: users.by_name(connection, wanted)) as evaluation,
+    ):
+        user = evaluation.found
         usable = user is not None and user.disabled_at is None
         stored = user.password_hash if user is not None and usable else None
-
-        def work() -> Verdict | BadHashError:
-            try:
-                return service.passwords.verify(password, stored)
-            except BadHashError as error:
-                return error
-
         verdict, timing = service.hashing.run(work, patience)
+        ok = isinstance(verdict, Verdict) and verdict.ok
+        settled = evaluation.settle(ok=ok, exists=user is not None)
     user_id = user.id if user else ""
+    if settled.locked:
+        service.metrics.add("login_locked_total")
+        logs.line("WARNING", "too many wrong passwords in a row: locked", user=user_id, account=guess.account)
     if isinstance(verdict, BadHashError):
         logs.line("ERROR", f"A stored hash cannot be used: {verdict}.", user=user_id)
-        return Attempt(None, user_id, "unusable hash", timing)
-    if user is None or not verdict.ok:
-        return Attempt(None, user_id, _reason(user), timing)
+        return Attempt(None, user_id, "unusable hash", timing, guess, settled.headers)
+    if user is None or not ok:
+        return Attempt(None, user_id, _reason(user), timing, guess, settled.headers)
     if verdict.fresh is not None and stored is not None:
         found, fresh = user, verdict.fresh
         if service.database.write(found.name, lambda connection: users.swap_hash(connection, found.id, stored, fresh)):
             user = found._replace(password_hash=fresh)
-    return Attempt(user, user_id, "", timing)
+    return Attempt(user, user_id, "", timing, guess, settled.headers)
 
 
 def _reason(user: User | None) -> str:

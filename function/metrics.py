@@ -20,10 +20,12 @@ class Family(NamedTuple):
 
 FAMILIES: Mapping[str, Family] = {
     "login_requests_total": Family("counter", "Requests answered, by route, method and status."),
-    "login_attempts_total": Family("counter", "Logins answered, by outcome: ok, refused, shed."),
+    "login_attempts_total": Family("counter", "Logins answered, by outcome: ok, refused, shed, throttled."),
     "login_hashes_submitted_total": Family("counter", "Logins that asked for a place in the hash queue."),
     "login_hashes_completed_total": Family("counter", "Logins hashed, by algorithm, cost and outcome."),
     "login_hashes_shed_total": Family("counter", "Logins not hashed, by reason."),
+    "login_throttled_total": Family("counter", "Logins not hashed because of wrong ones before, by what was exceeded."),
+    "login_locked_total": Family("counter", "Accounts and devices that reached the cap of consecutive failures."),
     "login_hash_seconds_total": Family(
         "counter", "Seconds spent hashing; over login_hashes_completed_total, seconds per hash."
     ),

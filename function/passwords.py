@@ -70,6 +70,9 @@ class Passwords:
     def verify(self, password: str, stored: str | None) -> Verdict:
         """Whether `password` is the one. Takes one hash's time whatever the reason to refuse (A1).
 
+        Also of an imported hash of a lower cost: 2^c and the dummies of c, c + 1, ... up to our cost are 2^cost in sum.
+        One of a higher cost takes as long as it takes, and so tells that it exists until its owner has logged in.
+
         Args:
             password: as it was typed.
             stored: the user's hash; None for a user who is unknown, disabled or has no password.
@@ -81,15 +84,16 @@ class Passwords:
             prepared = prepare(password)
         except ValueError:
             prepared, stored = b"", None
-        if stored is None:
-            self._matches(self._nobody, password, b"")
-            return Verdict(ok=False)
+        compared = self._nobody if stored is None else stored
         try:
-            ok = self._matches(stored, password, prepared)
+            ok = self._matches(compared, password, prepared) and stored is not None
         except BadHashError:
             self._matches(self._nobody, password, b"")
             raise
-        stale = not stored.startswith(f"{self._prefix}$2b${self.cost:02}$")
+        if not ok:
+            for cost in range(_cost(compared), self.cost):
+                bcrypt.checkpw(b"", f"$2b${cost:02}${_NOBODY}".encode())
+        stale = not compared.startswith(f"{self._prefix}$2b${self.cost:02}$")
         return Verdict(ok, self.hash(password) if ok and stale else None)
 
     def readable(self, stored: str) -> bool:
@@ -130,6 +134,10 @@ def recipe(stored: str) -> tuple[str | None, str]:
     # The last character of the salt has four bits too many. Some systems fill them at random; bcrypt here wants zeros.
     start, last, end = match["bcrypt"][:28], match["bcrypt"][28], match["bcrypt"][29:]
     return match["pepper"], start + _ALPHABET[_ALPHABET.index(last) & 0b110000] + end
+
+
+def _cost(stored: str) -> int:
+    return int(stored.rpartition("$")[0][-2:])
 
 
 def prepare(password: str) -> bytes:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from function import quota
 from function.admission import Admission
+from function.devices import Devices
+from function.gate import Gate
 from function.hashing import HashLane
 from function.lanes import Lane, Share, ThreadLane
 from function.metrics import Metrics
@@ -24,6 +26,7 @@ from function.store import keys
 from function.store.base import Database
 from function.store.locate import locate
 from function.store.sqlite import SqliteDatabase
+from function.throttle import Limits
 
 if TYPE_CHECKING:
     from function.tokens import Tokens
@@ -77,12 +80,9 @@ class Service:
 
     @cached_property
     def sessions(self) -> Sessions:
-        if self.settings.key_encryption_key:
-            self._load("cryptography.hazmat.primitives.ciphers.aead")
-        key = keys.shared(self.database, self._sealer, "refresh-mac", lambda: secrets.token_hex(32), self.now())
         return Sessions(
             self.database,
-            bytes.fromhex(key),
+            self._mac_key("refresh-mac"),
             lifetime=self.settings.session_lifetime,
             grace=self.settings.refresh_grace,
         )
@@ -90,6 +90,23 @@ class Service:
     @cached_property
     def resets(self) -> Resets:
         return Resets(self.database, self.settings.reset_ttl)
+
+    @cached_property
+    def devices(self) -> Devices:
+        return Devices(self._mac_key("device-mac"), self.settings.device_lifetime)
+
+    @cached_property
+    def gate(self) -> Gate:
+        settings = self.settings
+        limits = Limits(
+            per_origin=settings.throttle_limit,
+            per_account=settings.throttle_account_limit,
+            per_network=settings.throttle_network_limit,
+            cap=settings.throttle_cap,
+            delay=round(settings.throttle_delay * 1000),
+            window=settings.throttle_window * 1000,
+        )
+        return Gate(self.database, limits, self._store_lane.signal)
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -109,8 +126,14 @@ class Service:
 
     def warm(self) -> None:
         """Make ready what the first login needs and readiness does not."""
-        _ = self.sessions
+        _ = self.sessions, self.devices, self.gate
         self.tokens.keyring.current(self.now())
+
+    def _mac_key(self, purpose: str) -> bytes:
+        if self.settings.key_encryption_key:
+            self._load("cryptography.hazmat.primitives.ciphers.aead")
+        key = keys.shared(self.database, self._sealer, purpose, lambda: secrets.token_hex(32), self.now())
+        return bytes.fromhex(key)
 
     def _load(self, module: str) -> None:
         # On a native thread, so that probes are answered meanwhile.

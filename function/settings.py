@@ -232,6 +232,53 @@ class Settings:
         "10000",
         "Logins that may be waiting or hashed at a time, whatever their deadline: a bound on memory.",
     )
+    throttle_limit: int = row(
+        "THROTTLE_LIMIT",
+        integer(1, 100),
+        "5",
+        "Wrong passwords for one account from one network, or one known device, in a window before each further one "
+        "has to wait; also how many are checked at once. People mistype a few times.",
+    )
+    throttle_account_limit: int = row(
+        "THROTTLE_ACCOUNT_LIMIT",
+        integer(1, 100),
+        "20",
+        "The same from all networks together. More than one network can reach (see function/throttle.py), so that a "
+        "flood from one address shuts out nobody else.",
+    )
+    throttle_network_limit: int = row(
+        "THROTTLE_NETWORK_LIMIT",
+        integer(1, 1_000_000),
+        "1000",
+        "Wrong passwords from one network (an IPv4 address, an IPv6 /64) for whatever accounts. 20,000 people behind "
+        "one address, of whom one in twenty mistypes; who logs in rightly never counts.",
+    )
+    throttle_window: int = row(
+        "THROTTLE_WINDOW",
+        integer(1, 604_800),
+        "86400",
+        "Seconds in which so many failures are forgotten, evenly: with 5 a day, one every 4.8 hours.",
+    )
+    throttle_delay: float = row(
+        "THROTTLE_DELAY",
+        seconds(0.1, 3600),
+        "1",
+        "The first wait of a throttled account or network; it doubles with each further failure.",
+    )
+    throttle_cap: int = row(
+        "THROTTLE_CAP",
+        integer(5, 100),
+        "100",
+        "Consecutive failures that lock an account for unknown devices, or a known device, until `login-function users "
+        "unlock` or a password reset: 100 at most (NIST SP 800-63B-4 section 3.2.2).",
+    )
+    device_lifetime: int = row(
+        "DEVICE_LIFETIME",
+        integer(60, 63_072_000),
+        "31536000",
+        "Seconds since its last login for which a device is known, so that the failures of others do not shut it out "
+        "(a year).",
+    )
     pepper: tuple[str, ...] = row(
         "PEPPER",
         SECRETS,
@@ -257,7 +304,8 @@ class Settings:
         "TRUSTED_PROXIES",
         integer(0, 16),
         "0",
-        "Proxies in front that append to X-Forwarded-For; the client is the hop before them.",
+        "Proxies in front that append to X-Forwarded-For; the client is the hop before them. Too few, and everybody is "
+        "throttled as one network; too many, and clients can make addresses up.",
     )
     max_body: int = row(
         "MAX_BODY",

@@ -4,5 +4,6 @@ base.py       what a database has to offer, and the plain SQL connection that th
 locate.py     DATABASE_URL -> where
 sqlite.py     the embedded one
 migrations.py numbered SQL files, applied once
-users.py sessions.py resets.py keys.py   the SQL, portable: `?` for parameters, and nothing that only one database knows
+users.py sessions.py resets.py keys.py throttle.py
+              the SQL, portable: `?` for parameters, and nothing that only one database knows
 """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from function.store import throttle
 from function.store.base import Connection, Row
 
 # Whole statements, so that none is ever put together from parts.
@@ -49,16 +50,21 @@ def swap_hash(connection: Connection, user_id: str, old: str, new: str) -> bool:
 
 
 def set_hash(connection: Connection, name: str, new: str) -> bool:
-    """Set the hash of a new password; False where there is no such user. It ends sessions (T6) and voids resets."""
+    """Set the hash of a new password; False where there is no such user.
+
+    It ends sessions (T6), voids resets and unlocks (A3).
+    """
     if not connection.change("UPDATE users SET password_hash = ? WHERE name = ?", new, name):
         return False
     _end_sessions(connection, name)
     connection.change("DELETE FROM password_resets WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
+    throttle.clear(connection, name)
     return True
 
 
 def delete(connection: Connection, name: str) -> bool:
     """Delete, with all that refers to the user; False where there is none."""
+    throttle.clear(connection, name)
     return bool(connection.change("DELETE FROM users WHERE name = ?", name))
 
 

@@ -1,0 +1,173 @@
+"""Every refusal takes the same time (A1).
+
+What takes time is the hash, and what differs between refusals is the computing around it; so what is compared is the
+CPU time of the thread, which does not see who else uses the machine. A neighbour on the same core does slow it down,
+for as long as many samples: so each sample is compared with the one of a wrong password that was taken in the same
+round, and the median does not mind what falls in between.
+
+The cost is the lowest that there is, which is the strictest: the 10 us by which two refusals may differ are 1 % of a
+hash of cost 4, and 0.005 % of one of cost 12.
+"""
+
+import contextlib
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import bcrypt
+import pytest
+
+from function.errors import BadHashError
+from function.passwords import MAX_BYTES, Passwords
+from function.settings import load
+
+COST = 4
+ROUNDS = 2000
+#: Where the intervals are not narrow after so many, they are what they are.
+MOST = 20_000
+WRONG = "not the password at all"
+RIGHT = "correct horse battery staple"
+PASSWORDS = Passwords(COST)
+STORED = PASSWORDS.hash(RIGHT)
+Work = Callable[[], object]
+
+
+class Interval(NamedTuple):
+    """The 99 % interval of the median difference from a wrong password, in parts of a hash."""
+
+    low: float
+    high: float
+
+
+def refuse(stored: str | None, password: str = WRONG) -> Work:
+    def work() -> None:
+        with contextlib.suppress(BadHashError):
+            PASSWORDS.verify(password, stored)
+
+    return work
+
+
+def took(work: Work) -> float:
+    started = time.thread_time()
+    work()
+    return time.thread_time() - started
+
+
+def longer(work: Work, part: float) -> Work:
+    """`work`, and that part of its own time more."""
+    extra = part * statistics.median(took(work) for _ in range(200))
+
+    def both() -> None:
+        work()
+        end = time.thread_time() + extra
+        while time.thread_time() < end:
+            pass
+
+    return both
+
+
+#: What depends on the account alone, so that a difference would tell about it.
+ACCOUNTS: Mapping[str, Work] = {
+    "unknown user, disabled, or no password set": refuse(None),
+    "unusable hash": refuse(STORED.replace("$04$", "$16$")),
+}
+#: What depends on what was typed, and so tells nothing that whoever typed it does not know.
+TYPED: Mapping[str, Work] = {
+    "empty": refuse(STORED, ""),
+    "over-long": refuse(STORED, "x" * (MAX_BYTES + 1)),
+    "NUL": refuse(STORED, WRONG + "\0"),
+}
+PLANTED = "planted"
+
+
+def interval(differences: list[float], hashed: float) -> Interval:
+    """By ranks: the median of n lies between the (n/2 - 1.288 sqrt n)th and its mirror with 99 % (z / 2 = 1.288)."""
+    ranked, count = sorted(differences), len(differences)
+    reach = 1.288 * count**0.5
+    return Interval(ranked[int(count / 2 - reach)] / hashed, ranked[int(count / 2 + reach)] / hashed)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Mapping[str, Interval]:
+    """All kinds in turns, in another order each round, until the intervals are at most 1 % wide.
+
+    When to stop is decided by their width, never by where they lie, so it favours no result.
+    """
+    wrong = refuse(STORED)
+    works = {**ACCOUNTS, **TYPED, PLANTED: longer(wrong, 0.02), "": wrong}
+    order, randomness = list(works), random.Random(1)
+    differences: dict[str, list[float]] = {kind: [] for kind in works}
+    hashes: list[float] = []
+    intervals: dict[str, Interval] = {}
+    while len(hashes) < MOST:
+        for _ in range(ROUNDS):
+            randomness.shuffle(order)
+            sample = {kind: took(works[kind]) for kind in order}
+            hashes.append(sample[""])
+            for kind in works:
+                differences[kind].append(sample[kind] - sample[""])
+        hashed = statistics.median(hashes)
+        intervals = {kind: interval(found, hashed) for kind, found in differences.items() if kind}
+        if all(high - low <= 0.01 for low, high in intervals.values()):
+            break
+    for kind, (low, high) in intervals.items():
+        print(f"{kind}: {low:+.3%} to {high:+.3%} of {hashed * 1e6:.0f} us, {len(hashes)} rounds")
+    return intervals
+
+
+def equal(found: Interval, within: float = 0.01) -> bool:
+    return -within <= found.low and found.high <= within
+
+
+@pytest.mark.parametrize("kind", ACCOUNTS)
+def test_a1_no_refusal_tells_by_its_time_what_there_is(measured: Mapping[str, Interval], kind: str) -> None:
+    assert equal(measured[kind]), measured
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_a1_what_was_typed_changes_less_than_a_hundredth_of_the_cheapest_hash_that_may_be_set(
+    measured: Mapping[str, Interval], kind: str
+) -> None:
+    with pytest.raises(Exception, match="HASH_COST"):
+        load({"HASH_COST": "9"})
+    assert equal(measured[kind], 0.01 * 2 ** (10 - COST)), measured
+
+
+def test_a1_a_difference_of_2_percent_would_be_seen(measured: Mapping[str, Interval]) -> None:
+    assert not equal(measured[PLANTED]), measured
+
+
+LEGACY = {cost: bcrypt.hashpw(RIGHT.encode(), bcrypt.gensalt(cost)).decode() for cost in (4, 6, 8)}
+
+
+@pytest.mark.parametrize(
+    ("stored", "password"),
+    [
+        (None, WRONG),
+        (None, RIGHT),
+        (Passwords(8).hash(RIGHT), WRONG),
+        (Passwords(8).hash(RIGHT), ""),
+        (Passwords(8).hash(RIGHT), RIGHT + "\0"),
+        (Passwords(8).hash(RIGHT), "x" * (MAX_BYTES + 1)),
+        # Of a lower cost, from another system or from before HASH_COST was raised.
+        *((stored, WRONG) for stored in LEGACY.values()),
+        (LEGACY[4], ""),
+        (Passwords(5).hash(RIGHT), WRONG),
+        ("garbage", WRONG),
+    ],
+)
+def test_a1_a_refusal_is_one_hash_of_work(monkeypatch: pytest.MonkeyPatch, stored: str | None, password: str) -> None:
+    work = []
+    check = bcrypt.checkpw
+
+    def checkpw(typed: bytes, hashed: bytes) -> bool:
+        work.append(2 ** int(hashed[4:6]))
+        return check(typed, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    monkeypatch.delattr(bcrypt, "hashpw")
+    with contextlib.suppress(BadHashError):
+        assert not Passwords(8).verify(password, stored).ok
+    assert sum(work) == 2**8
