@@ -4,6 +4,7 @@ import pytest
 
 from function import resets
 from function.resets import MOST, Resets
+from function.store import resets as rows
 from function.store import users
 from function.store.base import Connection
 from function.store.sqlite import SqliteDatabase
@@ -101,3 +102,21 @@ def test_what_the_store_keeps_is_no_token(made: Resets, database: SqliteDatabase
     assert token.removeprefix("lpr1_") not in kept
     assert len(token) == len("lpr1_") + 43  # 256 bits
     assert token != made.make(ALICE, NOW)
+
+
+def test_who_comes_second_within_a_transactions_time_changes_nothing(
+    made: Resets, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two transactions both saw the token: the one that deletes it has it."""
+    token = made.make(ALICE, NOW)
+    monkeypatch.setattr(rows, "take", lambda _connection, _token_hash: False)
+    assert not made.redeem(token, ALICE, "new", NOW)
+    assert database.read(users.every) == [ALICE]
+
+
+def test_a_token_is_deleted_once(database: SqliteDatabase, made: Resets) -> None:
+    database.write("alice", lambda connection: rows.add(connection, "digest", ALICE.id, NOW))
+    assert [database.write("alice", lambda connection: rows.take(connection, "digest")) for _ in range(2)] == [
+        True,
+        False,
+    ]

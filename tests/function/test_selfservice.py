@@ -67,18 +67,20 @@ def test_a_crowd_that_signs_up_keeps_a_login_waiting_for_one_hash_each_thread(
 
     monkeypatch.setattr(service.passwords, "hash", hold)
     crowd = [
-        threading.Thread(target=post, args=(service, "/users", {"username": f"user-{at}", "password": PASSWORD}))
+        threading.Thread(
+            target=post, args=(service, "/users", {"username": f"user-{at}", "password": PASSWORD}), daemon=True
+        )
         for at in range(20)
     ]
     for thread in crowd:
         thread.start()
     until(lambda: service.setting.admission.depth == 20)
-    login = threading.Thread(target=log_in)
+    login = threading.Thread(target=log_in, daemon=True)
     login.start()
     until(lambda: service.hashing.admission.depth == 1)
     held.release()
     held.release()
-    login.join(PATIENCE)
+    login.join(10)
     assert "login" in done[:3]
     for _ in crowd:
         held.release()
