@@ -182,6 +182,13 @@ def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
         meta = document(run, kind, name)["metadata"]
         assert meta["labels"]["serving.knative.dev/service"] == "kept"
         assert meta["ownerReferences"]
+    run("patch", "cfg", "kept", "--type=merge", "-p", '{"spec":{"template":{"spec":{"timeoutSeconds":7}}}}')
+    until(lambda: document(run, "cfg", "kept")["spec"]["template"]["spec"]["timeoutSeconds"] == 300)
+    run("patch", "rt", "kept", "--type=json", "-p", '[{"op":"add","path":"/spec/traffic/0/tag","value":"mine"}]')
+    until(lambda: "tag" not in document(run, "rt", "kept")["spec"]["traffic"][0])
+    run("delete", "cfg", "kept")
+    run("wait", "--for=create", "cfg/kept", "--timeout=30s")
+    run("wait", "--for=condition=Ready", "ksvc/kept", "--timeout=30s")
     run("delete", "ksvc", "kept")
 
 
