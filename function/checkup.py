@@ -19,8 +19,7 @@ from function.sealing import Sealer
 from function.settings import Settings
 from function.store import keys, users
 from function.store.base import Database
-from function.store.locate import locate
-from function.store.sqlite import SqliteDatabase
+from function.store.locate import Location, SqliteFile, locate, opened
 
 #: Files and connections at a time below which a storm ends in refused connections: each waiting login is one.
 FEW_DESCRIPTORS = 4096
@@ -56,13 +55,12 @@ def _all(environ: Mapping[str, str]) -> Iterator[Finding]:
     for rule in RULES:
         yield from rule(loaded, environ)
     try:
-        database = SqliteDatabase(location.path, ThreadLane(1))
+        database = opened(location, 1, ThreadLane)
     except LoginFunctionError as error:
         yield Finding("error", str(error))
         return
     try:
-        if stat.S_IMODE(location.path.stat().st_mode) & 0o077:
-            yield Finding("warning", f"{location.path} can be read by others, and keys are in it: chmod 600.")
+        yield from _exposed(location)
         yield from _accounts(loaded, database)
         keys.check(database, Sealer(loaded.key_encryption_key))
     except LoginFunctionError as error:
@@ -132,6 +130,11 @@ RULES: tuple[Callable[[Settings, Mapping[str, str]], Iterator[Finding]], ...] = 
     _descriptors,
     _secrets,
 )
+
+
+def _exposed(location: Location) -> Iterator[Finding]:
+    if isinstance(location, SqliteFile) and stat.S_IMODE(location.path.stat().st_mode) & 0o077:
+        yield Finding("warning", f"{location.path} can be read by others, and keys are in it: chmod 600.")
 
 
 def _accounts(loaded: Settings, database: Database) -> Iterator[Finding]:

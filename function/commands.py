@@ -22,7 +22,7 @@ from function.settings import Settings
 from function.store import throttle, users
 from function.store.base import Database
 from function.store.locate import locate
-from function.store.sqlite import SqliteDatabase
+from function.store.locate import opened as opened_database
 from function.store.users import User
 
 #: What a command does: with the settings, the database and its options; yields the lines that it prints.
@@ -39,7 +39,8 @@ def opened() -> Iterator[tuple[Settings, Database]]:
         LoginFunctionError: either is unusable.
     """
     loaded = settings.load(os.environ)
-    database = SqliteDatabase(locate(loaded.database_url, os.environ).path, ThreadLane(1))
+    # A person is there to try again, so nothing waits for a database that is lost; and one connection is enough.
+    database = opened_database(locate(loaded.database_url, os.environ), 1, ThreadLane)
     try:
         yield loaded, database
     finally:

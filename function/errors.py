@@ -15,6 +15,10 @@ class StoreError(LoginFunctionError):
     """The operator's: the database cannot be opened or used. The message says what to do."""
 
 
+class StoreUnavailableError(StoreError):
+    """Nobody's fault here: the database is lost at the moment, or its disk is full. Worth another try; HTTP 503."""
+
+
 class InputError(LoginFunctionError):
     """The operator's: a command line or an import file is wrong. The message says where."""
 

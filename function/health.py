@@ -5,7 +5,7 @@ from flask import Response
 from function import metrics
 from function.answers import document
 from function.call import Call
-from function.errors import Refusal, StoreError
+from function.errors import Refusal
 from function.service import Service
 
 
@@ -20,10 +20,7 @@ def readyz(service: Service, _call: Call) -> Response:
         raise Refusal(503, "This instance is about to stop.", headers={"Retry-After": "1"}, reason="draining")
     if service.hashing.stalled():
         raise Refusal(503, "Hashing makes no progress.", headers={"Retry-After": "1"}, reason="hashing stalled")
-    try:
-        service.database.read(lambda connection: connection.rows("SELECT 1"))
-    except StoreError as error:
-        raise Refusal(503, "The database does not answer.", headers={"Retry-After": "1"}, reason=str(error)) from None
+    service.database.check()
     return document({"status": "ready"})
 
 

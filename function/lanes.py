@@ -1,4 +1,4 @@
-"""Lanes: a fixed number of native threads for work that must not hold up anything else (bcrypt, SQLite).
+"""Lanes: a fixed number of native threads for work that must not hold up anything else (bcrypt, the database).
 
 Two ways to have one. `GeventLane` is for our own server: nothing is monkey-patched, the request is a greenlet, the work
 runs on a thread pool of the lane's own. (Measured: through monkey-patched `threading` or `concurrent.futures` the hub

@@ -12,12 +12,15 @@ from flask import Response
 from function import cors, discovery, events, health, logs, oauth, selfservice
 from function.answers import oauth_error, problem
 from function.call import Call
-from function.errors import Refusal
+from function.errors import Refusal, StoreUnavailableError
 from function.introspection import introspect
 from function.login import login
 from function.service import Service
 
 Handler = Callable[[Service, Call], Response]
+
+#: Retry-After while the database is lost: about what PostgreSQL takes to restart.
+LOST_SECONDS = 2
 
 
 class Route(NamedTuple):
@@ -66,7 +69,8 @@ def answer(service: Service, request: flask.Request) -> Response:
             response = cors.preflight(route.methods)
         else:
             response = _handler(route, request.method)(service, call)
-    except Refusal as refusal:
+    except (Refusal, StoreUnavailableError) as error:
+        refusal = error if isinstance(error, Refusal) else _lost(error)
         call.notes.setdefault("reason", refusal.reason)
         response = oauth_error(refusal) if route.oauth else problem(refusal)
     except Exception:  # noqa: BLE001 - the last line of defence: logged whole, told to the client as nothing but 500
@@ -88,6 +92,16 @@ def _handler(route: Route, method: str) -> Handler:
         allowed = [*route.methods, *(["HEAD"] if "GET" in route.methods else [])]
         raise Refusal(405, f"Use {' or '.join(allowed)}.", headers={"Allow": ", ".join(allowed)})
     return handler
+
+
+def _lost(error: StoreUnavailableError) -> Refusal:
+    return Refusal(
+        503,
+        "The database does not answer at the moment; try again after the time in Retry-After.",
+        code="temporarily_unavailable",
+        headers={"Retry-After": str(LOST_SECONDS)},
+        reason=f"database: {error}",
+    )
 
 
 def _record(service: Service, call: Call, route: Route, status: int) -> None:

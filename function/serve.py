@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 
 from function import app, logs
-from function.errors import SettingsError
+from function.errors import SettingsError, StoreUnavailableError
 from function.gevent_lane import GeventLane
 from function.listener import listen
 from function.server import Server
@@ -20,6 +20,8 @@ from function.service import Service
 
 #: Leaves the hub its turn while every core hashes: /livez p99 12 ms to 36 ms without, at the same number of hashes.
 HASH_NICENESS = 5
+#: Seconds between two looks for a database that does not answer yet.
+DATABASE_POLL = 1.0
 
 _TARGET = Path(__file__).with_name("main.py")
 
@@ -36,7 +38,7 @@ def serve() -> int:
     imported = _since_exec()
     try:
         service = Service(settings, os.environ, partial(GeventLane, niceness=HASH_NICENESS), GeventLane)
-        service.database.read(lambda connection: connection.rows("SELECT 1"))
+        _wait_for_database(service)
         listener = listen(settings.host, settings.port)
     except OSError as error:
         raise SettingsError(
@@ -77,6 +79,20 @@ def serve() -> int:
         service.database.close()
     logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished)
     return 1 if unfinished else 0
+
+
+def _wait_for_database(service: Service) -> None:
+    end = time.monotonic() + service.settings.database_patience
+    while True:
+        try:
+            service.database.check()
+        except StoreUnavailableError as error:
+            if time.monotonic() >= end:
+                raise
+            logs.line("WARNING", "waiting for the database", reason=str(error))
+            gevent.sleep(DATABASE_POLL)
+        else:
+            return
 
 
 def _since_exec() -> int:

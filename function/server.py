@@ -1,6 +1,6 @@
 """The server: pywsgi's loop and response side, with a request side of our own (http1.py) and limits on time.
 
-Nothing is monkey-patched. What waits on the network is gevent's own, what computes (bcrypt) or waits on disk (SQLite)
+Nothing is monkey-patched. What waits on the network is gevent's own, what computes (bcrypt) or waits on the database
 has a lane.
 
 Why not gunicorn's gevent worker, which the framework's own `create_server` would start? Measured side by side, on the

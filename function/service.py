@@ -1,5 +1,7 @@
 """The parts of one instance, put together: settings, lanes, store, hashing, sessions, tokens."""
 
+import contextlib
+import functools
 import importlib
 import os
 import secrets
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from function import quota
 from function.admission import Admission
 from function.devices import Devices
+from function.errors import StoreUnavailableError
 from function.gate import Gate
 from function.hashing import HashLane
 from function.lanes import Lane, Share, ThreadLane
@@ -24,8 +27,7 @@ from function.sessions import Sessions
 from function.settings import Settings
 from function.store import keys
 from function.store.base import Database
-from function.store.locate import locate
-from function.store.sqlite import SqliteDatabase
+from function.store.locate import locate, opened
 from function.throttle import Limits
 
 if TYPE_CHECKING:
@@ -56,13 +58,13 @@ class Service:
         self.passwords = Passwords(settings.hash_cost, settings.pepper)
         threads = settings.hash_threads or quota.detect()
         self._hash_lane = hash_lane(threads)
-        self._store_lane = store_lane(1)
+        self._store_lane = functools.cache(store_lane)  # one, however often opening is tried
         self.hashing = HashLane(self._hash_lane, Admission(threads, settings.hash_cost, settings.login_queue))
         self._sealer = Sealer(settings.key_encryption_key)
         # Passwords that are set wait in a line of their own, so that a crowd that signs up keeps no login waiting.
         self.setting = HashLane(Share(self._hash_lane), Admission(threads, settings.hash_cost, settings.login_queue))
         self.policy = Policy(settings)
-        self.location = locate(settings.database_url, environ)
+        self._location = locate(settings.database_url, environ)
         self.about = {
             "instance": self.instance,
             "host": socket.gethostname(),
@@ -74,7 +76,7 @@ class Service:
     # same keys either way. Our own server opens them before it listens.
     @cached_property
     def database(self) -> Database:
-        database = SqliteDatabase(self.location.path, self._store_lane)
+        database = opened(self._location, self.settings.database_connections, self._store_lane)
         keys.check(database, self._sealer)
         return database
 
@@ -106,7 +108,7 @@ class Service:
             delay=round(settings.throttle_delay * 1000),
             window=settings.throttle_window * 1000,
         )
-        return Gate(self.database, limits, self._store_lane.signal)
+        return Gate(self.database, limits, self._hash_lane.signal)
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -126,8 +128,10 @@ class Service:
 
     def warm(self) -> None:
         """Make ready what the first login needs and readiness does not."""
-        _ = self.sessions, self.devices, self.gate
-        self.tokens.keyring.current(self.now())
+        # Where the database is lost at this moment, the first login does it.
+        with contextlib.suppress(StoreUnavailableError):
+            _ = self.sessions, self.devices, self.gate
+            self.tokens.keyring.current(self.now())
 
     def _mac_key(self, purpose: str) -> bytes:
         if self.settings.key_encryption_key:
@@ -141,7 +145,7 @@ class Service:
 
     def wait(self, seconds: float) -> None:
         """Let this request wait, and no other."""
-        self._store_lane.signal().wait(max(0.0, seconds))
+        self._hash_lane.signal().wait(max(0.0, seconds))
 
     def now(self) -> int:
         """Unix seconds, the unit of the store and of tokens."""

@@ -111,13 +111,29 @@ class Settings:
     port: int = row("PORT", integer(0, 65535), "8080", "TCP port to listen on; 0 takes a free one and prints it.")
     database_url: str = row(
         "DATABASE_URL",
-        matching(r"|[a-z+]+://.*", "a URL such as sqlite:///login.db"),
+        matching(r"|[a-z+]+://.*", "a URL such as sqlite:///login.db or postgresql://user:password@host/name"),
         "",
-        "Where users, sessions and keys live: `sqlite:///relative.db` or `sqlite:////absolute.db`. `?shared=true` "
-        "declares that every instance sees this folder, which is demanded where a platform runs several "
-        "(`K_SERVICE` is set). "
+        "Where users, sessions and keys live. `postgresql://user:password@host:5432/name` is PostgreSQL; options of "
+        "libpq may follow (`?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem`, several hosts with "
+        "`?target_session_attrs=read-write`). "
+        "`sqlite:///relative.db` or `sqlite:////absolute.db` is a file; its `?shared=true` declares that every "
+        "instance sees this folder, which is demanded where a platform runs several (`K_SERVICE` is set). "
         "Empty: `/data/login.db` where `/data` is a writable folder, else `./.data/login.db`.",
         secret=True,
+    )
+    database_connections: int = row(
+        "DATABASE_CONNECTIONS",
+        integer(1, 100),
+        "4",
+        "Connections to PostgreSQL that an instance opens at most, each with a thread. One is held for milliseconds, "
+        "so 4 carry more logins than a core can hash, and 20 instances stay below PostgreSQL's default of 100.",
+    )
+    database_patience: float = row(
+        "DATABASE_PATIENCE",
+        seconds(0, 3600),
+        "20",
+        "How long `serve` waits at its start for a PostgreSQL that does not answer, before it ends with exit status 1; "
+        "below the 30 s after which the manifest's liveness probe would end it.",
     )
     issuer: str = row(
         "ISSUER",

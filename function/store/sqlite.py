@@ -6,6 +6,8 @@ One thread, because SQLite has one writer anyway, and because on the server's hu
 `synchronous = NORMAL`: in WAL mode that survives a crash of the process with nothing lost, and a power cut without
 corruption, but it may forget the last commits before a power cut. FULL waits for the disk at every login; who needs
 that has PostgreSQL.
+
+A full disk, a lock that nobody releases and a file that is gone are answered as such, and each next call tries again.
 """
 
 import os
@@ -15,15 +17,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from function.errors import StoreError
+from function.errors import StoreError, StoreUnavailableError
 from function.lanes import Lane
 from function.store import migrations
-from function.store.base import Connection, Row, Value
+from function.store.base import Connection, Database, Row, Value
 
 T = TypeVar("T")
 
 #: Longest wait for another process's transaction; each of ours is a few milliseconds.
 BUSY_SECONDS = 10.0
+#: Primary result codes (sqlite.org/rescode.html) that speak of the disk or of other processes, and may pass. The others
+#: speak of our SQL.
+PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
 
 
 class SqliteConnection:
@@ -39,7 +53,7 @@ class SqliteConnection:
         return self._connection.execute(sql, parameters).rowcount
 
 
-class SqliteDatabase:
+class SqliteDatabase(Database):
     """`Database` over one SQLite file, opened and migrated in its lane.
 
     Raises:
@@ -47,54 +61,89 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, lane: Lane) -> None:
+        super().__init__(lane)
         self._path = path
-        self._lane = lane
-        self._connection = lane.run(self._open)
-
-    def read(self, work: Callable[[Connection], T]) -> T:
-        return self._lane.run(lambda: self._transaction("BEGIN", work))
-
-    def write(self, subject: str, work: Callable[[Connection], T]) -> T:  # noqa: ARG002 - one writer for all subjects
-        return self._lane.run(lambda: self._transaction("BEGIN IMMEDIATE", work))
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
+        lane.run(lambda: self._open(os.O_CREAT))
 
     def close(self) -> None:
-        self._lane.run(self._connection.close)
+        self._lane.run(self._close)
 
-    def _open(self) -> sqlite3.Connection:
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return self._run("BEGIN", work)
+
+    def _write(self, subject: str, work: Callable[[Connection], T]) -> T:  # noqa: ARG002 - one writer for all subjects
+        return self._run("BEGIN IMMEDIATE", work)
+
+    def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _transaction(self._usable(), begin, work)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF not in PASSING:
+                raise
+            self._close()
+            raise StoreUnavailableError(f"{self._path}: {error}") from error
+
+    def _usable(self) -> sqlite3.Connection:
+        """The connection to the file that is there now.
+
+        Of a file that was removed or replaced we still hold the old one, and what we wrote to it nobody would find.
+        One that is gone is not made anew: an empty folder is a volume that is not mounted, not a wish to start again.
+        """
+        try:
+            if self._connection and self._file == _identity(self._path):
+                return self._connection
+            self._close()
+            return self._open()
+        except (OSError, StoreError) as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    def _open(self, create: int = 0) -> sqlite3.Connection:
+        try:
+            if create:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             # The signing key is in it: nobody else's to read. SQLite gives its other files the same mode.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(self._path, os.O_RDWR | create, 0o600))
             # Autocommit: transactions are begun and ended here, by name. The lane keeps to one thread at a time.
-            connection = sqlite3.connect(
+            self._connection = sqlite3.connect(
                 self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._connection = connection
-            self._prepare(connection)
-        except (OSError, sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            _prepare(self._connection)
+            self._file = _identity(self._path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            self._close()
             raise StoreError(
                 f"The database {self._path} cannot be used ({error}): make its folder writable for user id "
                 f"{os.geteuid()}, or set DATABASE_URL to a file in a folder that is."
             ) from error
-        return connection
+        return self._connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if _applied(connection) != migrations.files()[-1][0]:
-            self._transaction("BEGIN IMMEDIATE", lambda locked: migrations.missing(locked, _applied(connection)))
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
 
-    def _transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
-        connection = self._connection
-        connection.execute(begin)
-        try:
-            result = work(SqliteConnection(connection))
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+
+def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[Connection], T]) -> T:
+    connection.execute(begin)
+    try:
+        result = work(SqliteConnection(connection))
         connection.execute("COMMIT")
-        return result
+    except BaseException:
+        # After some errors, a full disk among them, SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if _applied(connection) != migrations.files()[-1][0]:
+        _transaction(connection, "BEGIN IMMEDIATE", lambda locked: migrations.missing(locked, _applied(connection)))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -114,3 +163,8 @@ def _applied(connection: sqlite3.Connection) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
         return 0
     return int(connection.execute("SELECT COALESCE(MAX(number), 0) FROM migrations").fetchone()[0])
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

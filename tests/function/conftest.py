@@ -1,4 +1,4 @@
-"""Shared by the white-box tests of the function: a real SQLite store, and real processes."""
+"""Shared by the white-box tests of the function: real stores of both kinds, and real processes."""
 
 import contextlib
 import json
@@ -15,18 +15,35 @@ from typing import Any
 import pytest
 
 from function.lanes import ThreadLane
-from function.store.sqlite import SqliteDatabase
+from function.store.base import Database
+from function.store.locate import locate, opened
 
 BIN = Path(sys.executable).parent
 PATIENCE = 30.0
 PASSWORD = "correct horse battery staple"
 
 
+CONNECTIONS = 4
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind; without a Docker engine those of PostgreSQL are left out by name."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/login.db"
+    url: str = request.getfixturevalue("engine").postgres.fresh()
+    return url
+
+
+def open_database(url: str) -> Database:
+    return opened(locate(url, {}), CONNECTIONS, ThreadLane)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
-    opened = SqliteDatabase(tmp_path / "login.db", ThreadLane(1))
-    yield opened
-    opened.close()
+def database(database_url: str) -> Iterator[Database]:
+    opened_database = open_database(database_url)
+    yield opened_database
+    opened_database.close()
 
 
 class Served:

@@ -18,7 +18,7 @@ from function.errors import Refusal
 from function.gate import Gate
 from function.hashing import Patience
 from function.store import throttle as rows
-from function.store.sqlite import SqliteDatabase
+from function.store.base import Database
 from function.throttle import DEVICE, Guess, Limits, Via
 from tests.function.conftest import PASSWORD, PATIENCE, Served, command
 
@@ -31,7 +31,7 @@ PATIENT = {"LOGIN_DEADLINE": "250", "THROTTLE_DELAY": "600", "TRUSTED_PROXIES": 
 
 
 @pytest.fixture
-def gate(database: SqliteDatabase) -> Gate:
+def gate(database: Database) -> Gate:
     return Gate(database, LIMITS, threading.Event)
 
 
@@ -53,12 +53,12 @@ def status(gate: Gate, guess: Guess = ALICE, **verdict: bool) -> int:
     return 200
 
 
-def table(database: SqliteDatabase, name: str) -> int:
+def table(database: Database, name: str) -> int:
     count = {"throttle": "SELECT COUNT(*) FROM throttle", "evaluations": "SELECT COUNT(*) FROM evaluations"}[name]
     return int(str(database.read(lambda connection: connection.rows(count))[0][0]))
 
 
-def test_a2_at_most_the_limit_are_under_evaluation_at_once(gate: Gate, database: SqliteDatabase) -> None:
+def test_a2_at_most_the_limit_are_under_evaluation_at_once(gate: Gate, database: Database) -> None:
     at_once, most, lock = 0, 0, threading.Lock()
 
     def one(_: int) -> None:
@@ -79,7 +79,7 @@ def test_a2_at_most_the_limit_are_under_evaluation_at_once(gate: Gate, database:
     assert table(database, "throttle") == 0
 
 
-def test_a2_what_was_not_evaluated_counts_for_nothing(gate: Gate, database: SqliteDatabase) -> None:
+def test_a2_what_was_not_evaluated_counts_for_nothing(gate: Gate, database: Database) -> None:
     for _ in range(20):
         with pytest.raises(ZeroDivisionError), gate.evaluation(ALICE, patience(), lambda _: None):
             raise ZeroDivisionError
@@ -87,7 +87,7 @@ def test_a2_what_was_not_evaluated_counts_for_nothing(gate: Gate, database: Sqli
     assert status(gate) == 200
 
 
-def occupied(database: SqliteDatabase, seconds: float) -> None:
+def occupied(database: Database, seconds: float) -> None:
     """As if an instance had been killed while it evaluated as many of Alice's as may be."""
     expires_at = int((time.time() + seconds) * 1000)
 
@@ -98,12 +98,12 @@ def occupied(database: SqliteDatabase, seconds: float) -> None:
     database.write(ALICE.account, work)
 
 
-def test_a2_places_of_an_instance_that_was_killed_come_free(gate: Gate, database: SqliteDatabase) -> None:
+def test_a2_places_of_an_instance_that_was_killed_come_free(gate: Gate, database: Database) -> None:
     occupied(database, 1.0)
     assert status(gate, ok=True) == 200
 
 
-def test_a2_who_waits_in_vain_is_told_to_come_again(gate: Gate, database: SqliteDatabase) -> None:
+def test_a2_who_waits_in_vain_is_told_to_come_again(gate: Gate, database: Database) -> None:
     occupied(database, 3600)
     with pytest.raises(Refusal) as refusal, gate.evaluation(ALICE, patience(0.2), lambda _: None):
         raise AssertionError
@@ -113,7 +113,7 @@ def test_a2_who_waits_in_vain_is_told_to_come_again(gate: Gate, database: Sqlite
     assert status(gate, ALICE._replace(origin=DEVICE + "d1", via=Via.DEVICE), ok=True) == 200
 
 
-def test_a2_nobody_waits_for_a_client_that_has_gone(gate: Gate, database: SqliteDatabase) -> None:
+def test_a2_nobody_waits_for_a_client_that_has_gone(gate: Gate, database: Database) -> None:
     occupied(database, 3600)
     waiting = patience(gone=lambda: True)
     with pytest.raises(Refusal) as refusal, gate.evaluation(ALICE, waiting, lambda _: None):
@@ -131,7 +131,7 @@ def test_a2_success_resets_the_account_and_its_origin_and_no_network(gate: Gate)
     assert status(gate) == 429
 
 
-def test_a3_the_cap_is_reached_once_and_opened_by_clearing_alone(gate: Gate, database: SqliteDatabase) -> None:
+def test_a3_the_cap_is_reached_once_and_opened_by_clearing_alone(gate: Gate, database: Database) -> None:
     origins = cycle(f"192.0.2.{number}" for number in range(200))
     limits = LIMITS._replace(cap=10)
     capped = Gate(database, limits, threading.Event)
@@ -147,7 +147,7 @@ def test_a3_the_cap_is_reached_once_and_opened_by_clearing_alone(gate: Gate, dat
     assert not database.write("test", lambda connection: rows.clear(connection, "alice"))
 
 
-def test_made_up_names_are_forgotten_when_they_have_drained(gate: Gate, database: SqliteDatabase) -> None:
+def test_made_up_names_are_forgotten_when_they_have_drained(gate: Gate, database: Database) -> None:
     for number in range(50):
         attempt(gate, Guess(rows.account(f"name-{number}"), f"192.0.2.{number}", Via.NETWORK), exists=False)
     assert table(database, "throttle") == 150
@@ -158,9 +158,7 @@ def test_made_up_names_are_forgotten_when_they_have_drained(gate: Gate, database
     assert table(database, "throttle") == 0
 
 
-def test_a3_what_counts_to_the_cap_is_not_forgotten_where_the_account_exists(
-    gate: Gate, database: SqliteDatabase
-) -> None:
+def test_a3_what_counts_to_the_cap_is_not_forgotten_where_the_account_exists(gate: Gate, database: Database) -> None:
     device = ALICE._replace(origin=DEVICE + "d1", via=Via.DEVICE)
     attempt(gate)
     attempt(gate, device)
@@ -169,9 +167,7 @@ def test_a3_what_counts_to_the_cap_is_not_forgotten_where_the_account_exists(
     assert table(database, "throttle") == 2  # the account's and the device's
 
 
-def test_forgetting_rides_along_with_failures(
-    gate: Gate, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_forgetting_rides_along_with_failures(gate: Gate, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     database.write("test", lambda connection: rows.begin(connection, ALICE, "old", 1))
     attempt(gate)
     assert table(database, "evaluations") == 1

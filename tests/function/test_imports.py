@@ -63,4 +63,6 @@ def test_s10_the_sources_name_no_more_than_that() -> None:
         for line in file.read_text().splitlines():
             words = line.split()
             if line.startswith(("import ", "from ")):
-                assert words[1].partition(".")[0] not in heavy, (file, line)
+                # The module that is there to hold psycopg is itself imported late, by those who have PostgreSQL.
+                assert words[1].partition(".")[0] not in heavy or file.name == "postgres.py", (file, line)
+                assert words[1] != "function.store.postgres", (file, line)

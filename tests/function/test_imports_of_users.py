@@ -12,7 +12,7 @@ from function.errors import InputError
 from function.imports import ours
 from function.imports.batch import BadImportError, Imported, import_users
 from function.store import users
-from function.store.sqlite import SqliteDatabase
+from function.store.base import Database
 from function.store.users import User
 
 HASH = "$2b$10$" + "." * 53
@@ -22,22 +22,22 @@ HASH = "$2b$10$" + "." * 53
 NOW = 1_700_000_000
 
 
-def taken(database: SqliteDatabase, text: str, kind: str, *, drop_hashes: bool = False) -> Imported:
+def taken(database: Database, text: str, kind: str, *, drop_hashes: bool = False) -> Imported:
     return import_users(database, text, kind, NOW, drop_hashes=drop_hashes)
 
 
-def names(database: SqliteDatabase) -> list[str]:
+def names(database: Database) -> list[str]:
     return [user.name for user in database.read(users.every)]
 
 
-def test_json_lines_are_imported(database: SqliteDatabase) -> None:
+def test_json_lines_are_imported(database: Database) -> None:
     text = "\n".join(json.dumps({"name": name, "password_hash": HASH}) for name in ("Bob", "alice")) + "\n\n"
     assert taken(database, text, "json").added == 2
     assert names(database) == ["alice", "bob"]
     assert database.read(users.every)[0].password_hash == HASH
 
 
-def test_csv_is_imported(database: SqliteDatabase) -> None:
+def test_csv_is_imported(database: Database) -> None:
     text = f'name,password_hash,disabled_at\nalice,{HASH},\nbob,,\n"c,d",{HASH},123\n'
     assert taken(database, text, "csv")[:2] == (3, 1)
     by_name = {user.name: user for user in database.read(users.every)}
@@ -46,7 +46,7 @@ def test_csv_is_imported(database: SqliteDatabase) -> None:
     assert by_name["c,d"].disabled_at == 123
 
 
-def test_an_export_is_imported_as_it_was(database: SqliteDatabase) -> None:
+def test_an_export_is_imported_as_it_was(database: Database) -> None:
     accounts.add(database, "alice", HASH)
     accounts.add(database, "\N{LATIN SMALL LETTER E WITH ACUTE}va", HASH)
     accounts.set_disabled(database, "alice", disabled=True)
@@ -56,7 +56,7 @@ def test_an_export_is_imported_as_it_was(database: SqliteDatabase) -> None:
     assert database.read(users.every) == before
 
 
-def test_bad_lines_are_reported_by_number_and_nothing_is_half_imported(database: SqliteDatabase) -> None:
+def test_bad_lines_are_reported_by_number_and_nothing_is_half_imported(database: Database) -> None:
     accounts.add(database, "taken", HASH)
     lines = [
         json.dumps({"name": "good", "password_hash": HASH}),
@@ -81,7 +81,7 @@ def test_bad_lines_are_reported_by_number_and_nothing_is_half_imported(database:
     assert names(database) == ["taken"]
 
 
-def test_csv_lines_with_too_few_or_too_many_fields_are_bad(database: SqliteDatabase) -> None:
+def test_csv_lines_with_too_few_or_too_many_fields_are_bad(database: Database) -> None:
     text = f"name,password_hash\nalice,{HASH}\nbob\ncarol,{HASH},more\n"
     with pytest.raises(BadImportError) as error:
         taken(database, text, "csv")
@@ -89,7 +89,7 @@ def test_csv_lines_with_too_few_or_too_many_fields_are_bad(database: SqliteDatab
     assert names(database) == []
 
 
-def test_hashes_that_cannot_be_used_may_be_dropped(database: SqliteDatabase) -> None:
+def test_hashes_that_cannot_be_used_may_be_dropped(database: Database) -> None:
     lines = [
         json.dumps({"name": "old", "password_hash": "$1$salt$abc"}),
         json.dumps({"name": "new", "password_hash": HASH}),
@@ -98,7 +98,7 @@ def test_hashes_that_cannot_be_used_may_be_dropped(database: SqliteDatabase) -> 
     assert [(user.name, user.password_hash) for user in database.read(users.every)] == [("new", HASH), ("old", None)]
 
 
-def by_name(database: SqliteDatabase) -> dict[str, User]:
+def by_name(database: Database) -> dict[str, User]:
     return {user.name: user for user in database.read(users.every)}
 
 
@@ -147,7 +147,7 @@ def realm(*people: dict[str, Any]) -> str:
     return json.dumps({"id": "1", "realm": "shop", "enabled": True, "users": people, "clients": []}, indent=2)
 
 
-def test_a_realm_of_keycloak_is_imported(database: SqliteDatabase) -> None:
+def test_a_realm_of_keycloak_is_imported(database: Database) -> None:
     file = realm(
         keycloak_user("Alice", {"value": BCRYPT, "salt": "", "additionalParameters": {}}),
         keycloak_user("bob", {"value": BCRYPT, "salt": ""}, enabled=False),
@@ -161,7 +161,7 @@ def test_a_realm_of_keycloak_is_imported(database: SqliteDatabase) -> None:
     assert found["federated"].password_hash is None
 
 
-def test_hashes_of_keycloaks_own_are_reported_by_number_or_dropped(database: SqliteDatabase) -> None:
+def test_hashes_of_keycloaks_own_are_reported_by_number_or_dropped(database: Database) -> None:
     file = realm(
         keycloak_user("alice", {"value": BCRYPT, "salt": ""}),
         keycloak_user("bob", PBKDF2, "pbkdf2-sha512"),
@@ -179,7 +179,7 @@ def test_hashes_of_keycloaks_own_are_reported_by_number_or_dropped(database: Sql
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"users": {}}', "null"])
-def test_what_is_no_realm_says_how_to_export_one(database: SqliteDatabase, text: str) -> None:
+def test_what_is_no_realm_says_how_to_export_one(database: Database, text: str) -> None:
     with pytest.raises(InputError):
         taken(database, text, "keycloak")
 
@@ -187,7 +187,7 @@ def test_what_is_no_realm_says_how_to_export_one(database: SqliteDatabase, text:
 @pytest.mark.parametrize(
     "record", [None, "x", {}, {"username": "a b"}, {"username": "a", "credentials": [None, {"type": "password"}]}]
 )
-def test_a_realm_with_something_else_among_its_users_is_reported(database: SqliteDatabase, record: Any) -> None:
+def test_a_realm_with_something_else_among_its_users_is_reported(database: Database, record: Any) -> None:
     with pytest.raises(BadImportError, match="user 2: "):
         taken(database, json.dumps({"users": [keycloak_user("alice"), record]}), "keycloak")
 
@@ -246,7 +246,7 @@ def psql_csv(rows: list[dict[str, Any]]) -> str:
     [psql_csv(SUPABASE), json.dumps(SUPABASE), "\n".join(map(json.dumps, SUPABASE)) + "\n"],
     ids=["csv", "array", "lines"],
 )
-def test_the_users_of_supabase_are_imported(database: SqliteDatabase, text: str) -> None:
+def test_the_users_of_supabase_are_imported(database: Database, text: str) -> None:
     assert taken(database, text, "supabase") == (5, 1, Counter(deleted=1, anonymous=1))
     found = by_name(database)
     assert found["alice@example.com"] == User("id-of-Alice@Example.com", "alice@example.com", GOTRUE, None, 1609459200)
@@ -256,12 +256,12 @@ def test_the_users_of_supabase_are_imported(database: SqliteDatabase, text: str)
     assert found["15550100"].password_hash == GOTRUE
 
 
-def test_somebody_banned_for_ever_is_disabled(database: SqliteDatabase) -> None:
+def test_somebody_banned_for_ever_is_disabled(database: Database) -> None:
     taken(database, json.dumps([supabase_row("a@b.c", GOTRUE, banned_until="infinity")]), "supabase")
     assert by_name(database)["a@b.c"].disabled_at == NOW
 
 
-def test_rows_of_supabase_that_cannot_be_taken_are_reported_by_number(database: SqliteDatabase) -> None:
+def test_rows_of_supabase_that_cannot_be_taken_are_reported_by_number(database: Database) -> None:
     rows = [
         supabase_row("alice@example.com", GOTRUE),
         supabase_row("argon@example.com", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"),
@@ -279,7 +279,7 @@ def test_rows_of_supabase_that_cannot_be_taken_are_reported_by_number(database: 
 
 
 @pytest.mark.parametrize("text", ["[", "[1, 2", "{", "name\nalice"])
-def test_a_file_that_is_not_supabases_is_refused(database: SqliteDatabase, text: str) -> None:
+def test_a_file_that_is_not_supabases_is_refused(database: Database, text: str) -> None:
     with pytest.raises(InputError):
         taken(database, text, "supabase")
     assert names(database) == []

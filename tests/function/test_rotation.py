@@ -15,7 +15,7 @@ from function.lanes import ThreadLane
 from function.rotation import AFTERLIFE, LEEWAY
 from function.sealing import Sealer
 from function.store import keys
-from function.store.base import Connection
+from function.store.base import Connection, Database
 from function.store.sqlite import SqliteDatabase
 from function.tokens import Tokens
 
@@ -32,11 +32,11 @@ class Key(NamedTuple):
     signs_from: int
 
 
-def ring(database: SqliteDatabase, make: Callable[[], str] = lambda: signing.make("ES256")) -> Keyring:
+def ring(database: Database, make: Callable[[], str] = lambda: signing.make("ES256")) -> Keyring:
     return Keyring(database, Sealer([]), make, POLICY, reload=RELOAD)
 
 
-def tokens(database: SqliteDatabase) -> Tokens:
+def tokens(database: Database) -> Tokens:
     return Tokens(ring(database), issuer="i", audience="a", client_id="c", ttl=600)
 
 
@@ -135,7 +135,7 @@ def test_t3_100_instances_roll_through_rotations_and_nobody_sees_a_401(tmp_path:
 
 
 def test_t3_a_key_is_read_once_in_a_while_and_an_unknown_name_makes_it_look_once_in_a_while(
-    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
     of = keys.of
@@ -159,7 +159,7 @@ def test_t3_a_key_is_read_once_in_a_while_and_an_unknown_name_makes_it_look_once
     assert mine.find(other.rotate(later).kid, later) is not None
 
 
-def test_t3_of_two_who_find_a_key_due_one_makes_it(database: SqliteDatabase) -> None:
+def test_t3_of_two_who_find_a_key_due_one_makes_it(database: Database) -> None:
     ring(database).current(NOW)
     due = NOW + DAY
 
@@ -171,7 +171,7 @@ def test_t3_of_two_who_find_a_key_due_one_makes_it(database: SqliteDatabase) -> 
     assert len(ring(database, late).current(due).keys) == 2
 
 
-def test_t3_rotating_by_hand_publishes_one_key_ahead_and_not_two(database: SqliteDatabase) -> None:
+def test_t3_rotating_by_hand_publishes_one_key_ahead_and_not_two(database: Database) -> None:
     mine = ring(database)
     first = mine.current(NOW).signer(NOW)
     following = mine.rotate(NOW)
@@ -183,7 +183,7 @@ def test_t3_rotating_by_hand_publishes_one_key_ahead_and_not_two(database: Sqlit
     mine.rotate(NOW + LEAD)
 
 
-def test_t3_a_retired_key_is_gone_at_once_and_somebody_signs(database: SqliteDatabase) -> None:
+def test_t3_a_retired_key_is_gone_at_once_and_somebody_signs(database: Database) -> None:
     mine, other = tokens(database), tokens(database)
     leaked = mine.keyring.current(NOW).signer(NOW)
     token = other.issue("u", "s", NOW)
@@ -198,7 +198,7 @@ def test_t3_a_retired_key_is_gone_at_once_and_somebody_signs(database: SqliteDat
         mine.keyring.retire(leaked.kid, NOW + 2)
 
 
-def test_t3_when_the_next_or_the_present_key_is_retired_one_that_all_know_signs_on(database: SqliteDatabase) -> None:
+def test_t3_when_the_next_or_the_present_key_is_retired_one_that_all_know_signs_on(database: Database) -> None:
     mine = ring(database)
     first, second = mine.current(NOW).signer(NOW), mine.rotate(NOW)
     assert mine.retire(second.kid, NOW).kid == first.kid
@@ -209,7 +209,7 @@ def test_t3_when_the_next_or_the_present_key_is_retired_one_that_all_know_signs_
 
 
 def test_t3_while_the_store_is_lost_the_keys_at_hand_are_published(
-    database: SqliteDatabase, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = ring(database)
     before = mine.current(NOW).jwks
@@ -225,7 +225,7 @@ def test_t3_while_the_store_is_lost_the_keys_at_hand_are_published(
 
 
 def test_t4_an_instance_that_cannot_read_a_new_key_goes_on_with_those_it_has(
-    database: SqliteDatabase, capsys: pytest.CaptureFixture[str]
+    database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = ring(database)
     before = mine.current(NOW).keys

@@ -9,7 +9,7 @@ from function import signing
 from function.errors import StoreError
 from function.sealing import Sealer
 from function.store import keys
-from function.store.sqlite import SqliteDatabase
+from function.store.base import Database
 from tests.function.conftest import command
 
 ONE, TWO = b"1" * 32, b"2" * 32
@@ -19,7 +19,7 @@ def setting(*keks: bytes) -> str:
     return ",".join(base64.b64encode(kek).decode() for kek in keks)
 
 
-def stored(database: SqliteDatabase) -> list[str]:
+def stored(database: Database) -> list[str]:
     return [str(secret) for (secret,) in database.read(lambda connection: connection.rows("SELECT secret FROM keys"))]
 
 
@@ -42,7 +42,7 @@ def test_t4_no_two_seals_are_alike() -> None:
     assert Sealer([ONE]).seal("secret", "sign/1") != Sealer([ONE]).seal("secret", "sign/1")
 
 
-def test_t4_what_was_there_is_sealed_and_later_sealed_anew(database: SqliteDatabase) -> None:
+def test_t4_what_was_there_is_sealed_and_later_sealed_anew(database: Database) -> None:
     made = [keys.shared(database, Sealer([]), purpose, lambda: "secret", 0) for purpose in ("a", "b")]
     for keks in ([ONE], [TWO, ONE]):
         sealer = Sealer(keks)

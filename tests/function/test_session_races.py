@@ -1,4 +1,4 @@
-"""Sessions under races between processes (T5, T6): each process is an instance with a connection of its own."""
+"""Sessions under races between processes (T5, T6): each process is an instance with connections of its own."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from function.sessions import Sessions
 from function.store import users
-from function.store.sqlite import SqliteDatabase
+from function.store.base import Database
 from function.store.users import User
 
 KEY = b"k" * 32
@@ -23,9 +23,10 @@ from function.errors import Refusal
 from function.lanes import ThreadLane
 from function.sessions import Sessions
 from function.store import sessions as rows, users
-from function.store.sqlite import SqliteDatabase
+from function.store.locate import locate, opened
 from function.store.users import User
-database = SqliteDatabase(Path(sys.argv[1]), ThreadLane(1))
+import function.store.postgres, function.store.sqlite
+database = opened(locate(sys.argv[1], {}), 1, ThreadLane)
 sessions = Sessions(database, b"k" * 32, lifetime=1000, grace=30)
 user = User("user-1", "alice", "hash", None, 0)
 def refreshed(token, now=1):
@@ -33,12 +34,14 @@ def refreshed(token, now=1):
         return sessions.refresh(token, now).token
     except Refusal as refusal:
         return refusal.reason
+import atexit
+atexit.register(database.close)
 sys.stdin.readline()
 """
 
 
 @pytest.fixture
-def sessions(database: SqliteDatabase) -> Sessions:
+def sessions(database: Database) -> Sessions:
     database.write(USER.name, lambda connection: users.add(connection, USER))
     return Sessions(database, KEY, lifetime=1000, grace=30)
 
@@ -49,11 +52,11 @@ def begin(sessions: Sessions) -> str:
     return grant.token
 
 
-def race(folder: Path, *scripts: str, token: str = "") -> list[list[str]]:
+def race(url: str, *scripts: str, token: str = "") -> list[list[str]]:
     """Run the scripts in processes of their own, let go all at once; the lines that each has printed."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(script), str(folder / "login.db"), token],
+            [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(script), url, token],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -69,19 +72,19 @@ def race(folder: Path, *scripts: str, token: str = "") -> list[list[str]]:
     return [output.splitlines() for output in outputs]
 
 
-def test_t5_whoever_refreshes_at_once_anywhere_gets_the_same_token(sessions: Sessions, tmp_path: Path) -> None:
+def test_t5_whoever_refreshes_at_once_anywhere_gets_the_same_token(sessions: Sessions, database_url: str) -> None:
     token = begin(sessions)
-    outputs = race(tmp_path, *["print(refreshed(sys.argv[2]))"] * PROCESSES, token=token)
+    outputs = race(database_url, *["print(refreshed(sys.argv[2]))"] * PROCESSES, token=token)
     [current] = {line for output in outputs for line in output}
     assert current.startswith("lfr1_")
     assert sessions.refresh(current, 2).token != current
 
 
-def test_t5_a_chain_that_all_follow_stays_one_chain(sessions: Sessions, tmp_path: Path) -> None:
+def test_t5_a_chain_that_all_follow_stays_one_chain(sessions: Sessions, database_url: str, tmp_path: Path) -> None:
     """Each process refreshes what it got last; nobody gets so far ahead that the others' tokens are old."""
     follow = """
         import time
-        token, folder = sys.argv[2], Path(sys.argv[1]).parent
+        token, folder = sys.argv[2], Path("FOLDER")
         for step in range(20):
             token = refreshed(token)
             print(token)
@@ -89,18 +92,19 @@ def test_t5_a_chain_that_all_follow_stays_one_chain(sessions: Sessions, tmp_path
             while len(list(folder.glob(f"{step}-*"))) < 6:
                 time.sleep(0.001)
     """
-    outputs = race(tmp_path, *[follow] * PROCESSES, token=begin(sessions))
+    follow = follow.replace("FOLDER", str(tmp_path))
+    outputs = race(database_url, *[follow] * PROCESSES, token=begin(sessions))
     assert len({tuple(output) for output in outputs}) == 1
     assert len(set(outputs[0])) == 20
     assert all(token.startswith("lfr1_") for token in outputs[0])
 
 
-def test_t5_of_a_thief_and_its_victim_nobody_goes_on(sessions: Sessions, tmp_path: Path) -> None:
+def test_t5_of_a_thief_and_its_victim_nobody_goes_on(sessions: Sessions, database_url: str) -> None:
     first = begin(sessions)
     second = sessions.refresh(first, 1).token
     third = sessions.refresh(second, 1).token
-    race(tmp_path, *["refreshed(sys.argv[2], 100)"] * PROCESSES, token=first)
-    outputs = race(tmp_path, *["print(refreshed(sys.argv[2], 100))"] * PROCESSES, token=third)
+    race(database_url, *["refreshed(sys.argv[2], 100)"] * PROCESSES, token=first)
+    outputs = race(database_url, *["print(refreshed(sys.argv[2], 100))"] * PROCESSES, token=third)
     assert {line for output in outputs for line in output} == {"unknown session"}
 
 
@@ -113,19 +117,19 @@ def test_t5_of_a_thief_and_its_victim_nobody_goes_on(sessions: Sessions, tmp_pat
     ids=["disabled", "another password"],
 )
 def test_t6_no_session_that_began_meanwhile_outlives_a_disable_or_a_password_change(
-    sessions: Sessions, database: SqliteDatabase, tmp_path: Path, ending: str
+    sessions: Sessions, database: Database, database_url: str, ending: str
 ) -> None:
     login = """
         begun = [sessions.begin(user, 0) for _ in range(40)]
         print(sum(grant is not None for grant in begun))
     """
-    outputs = race(tmp_path, *[login] * (PROCESSES - 1), ending)
+    outputs = race(database_url, *[login] * (PROCESSES - 1), ending)
     assert all(int(output[0]) <= 40 for output in outputs[:-1])
     assert database.read(lambda connection: connection.rows("SELECT COUNT(*) FROM sessions")) == [(0,)]
 
 
 def test_t6_a_logout_everywhere_leaves_nothing_that_a_refresh_could_bring_back(
-    sessions: Sessions, database: SqliteDatabase, tmp_path: Path
+    sessions: Sessions, database: Database, database_url: str
 ) -> None:
     follow = """
         token, following = "", sys.argv[2]
@@ -140,6 +144,6 @@ def test_t6_a_logout_everywhere_leaves_nothing_that_a_refresh_could_bring_back(
             pass
         sessions.end_all(user.id)
     """
-    outputs = race(tmp_path, follow, end, token=begin(sessions))
+    outputs = race(database_url, follow, end, token=begin(sessions))
     assert outputs[0] == ["unknown session unknown session"]
     assert database.read(lambda connection: connection.rows("SELECT COUNT(*) FROM sessions")) == [(0,)]

@@ -6,8 +6,8 @@ from function.errors import Refusal
 from function.sessions import Judgement, Sessions, judge
 from function.store import sessions as rows
 from function.store import users
+from function.store.base import Database
 from function.store.sessions import Session
-from function.store.sqlite import SqliteDatabase
 from function.store.users import User
 
 KEY = b"k" * 32
@@ -15,7 +15,7 @@ USER = User("user-1", "alice", None, None, 0)
 
 
 @pytest.fixture
-def sessions(database: SqliteDatabase) -> Sessions:
+def sessions(database: Database) -> Sessions:
     database.write("test", lambda connection: users.add(connection, USER))
     return Sessions(database, KEY, lifetime=1000, grace=30)
 
@@ -69,7 +69,7 @@ def test_t5_the_lifetime_is_absolute_however_often_it_is_refreshed(sessions: Ses
 
 
 def test_t5_a_database_that_was_restored_goes_on_from_what_the_client_has(
-    sessions: Sessions, database: SqliteDatabase
+    sessions: Sessions, database: Database
 ) -> None:
     first = begin(sessions, 0)
     second = sessions.refresh(first, 1).token
@@ -78,7 +78,7 @@ def test_t5_a_database_that_was_restored_goes_on_from_what_the_client_has(
     assert sessions.refresh(third, 3).user == USER
 
 
-def test_t5_what_the_store_keeps_makes_no_token(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_t5_what_the_store_keeps_makes_no_token(sessions: Sessions, database: Database) -> None:
     token = begin(sessions, 0)
     kept = repr(database.read(lambda connection: connection.rows("SELECT * FROM sessions")))
     raw = base64.urlsafe_b64decode(token.removeprefix("lfr1_") + "==")
@@ -87,12 +87,12 @@ def test_t5_what_the_store_keeps_makes_no_token(sessions: Sessions, database: Sq
         assert form.rstrip("=") not in kept
 
 
-def test_t5_tokens_of_another_key_are_forged(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_t5_tokens_of_another_key_are_forged(sessions: Sessions, database: Database) -> None:
     other = Sessions(database, b"x" * 32, lifetime=1000, grace=30)
     assert reason(sessions, begin(other, 0), 1) == "forged token"
 
 
-def test_t6_a_disabled_user_has_no_sessions(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_t6_a_disabled_user_has_no_sessions(sessions: Sessions, database: Database) -> None:
     token = begin(sessions, 0)
     assert database.write("test", lambda connection: users.set_disabled(connection, "alice", 1))
     assert reason(sessions, token, 1) == "unknown session"
@@ -101,7 +101,7 @@ def test_t6_a_disabled_user_has_no_sessions(sessions: Sessions, database: Sqlite
 
 
 def test_t6_no_session_begins_with_a_password_that_was_changed_while_it_was_hashed(
-    sessions: Sessions, database: SqliteDatabase
+    sessions: Sessions, database: Database
 ) -> None:
     change = "UPDATE users SET password_hash = 'another'"
     database.write("alice", lambda connection: connection.change(change))
@@ -111,7 +111,7 @@ def test_t6_no_session_begins_with_a_password_that_was_changed_while_it_was_hash
     assert sessions.begin(USER._replace(password_hash="another"), 0) is None
 
 
-def test_t6_ending_the_others_keeps_the_one(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_t6_ending_the_others_keeps_the_one(sessions: Sessions, database: Database) -> None:
     database.write("bob", lambda connection: users.add(connection, User("user-2", "bob", None, None, 0)))
     grants = [sessions.begin(user, 0) for user in (USER, USER, USER._replace(id="user-2", name="bob"))]
     kept, ended, foreign = (grant.session_id for grant in grants if grant)
@@ -120,7 +120,7 @@ def test_t6_ending_the_others_keeps_the_one(sessions: Sessions, database: Sqlite
 
 
 def test_t6_a_session_has_a_holder_until_it_ends_expires_or_the_user_is_disabled(
-    sessions: Sessions, database: SqliteDatabase
+    sessions: Sessions, database: Database
 ) -> None:
     grants = [sessions.begin(USER, 0) for _ in range(2)]
     one, two = (grant.session_id for grant in grants if grant)
@@ -133,14 +133,14 @@ def test_t6_a_session_has_a_holder_until_it_ends_expires_or_the_user_is_disabled
     assert sessions.holder(two, 1) is None
 
 
-def test_expired_sessions_of_a_user_go_at_the_next_login(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_expired_sessions_of_a_user_go_at_the_next_login(sessions: Sessions, database: Database) -> None:
     begin(sessions, 0)
     begin(sessions, 999)
     begin(sessions, 1000)
     assert database.read(lambda connection: connection.rows("SELECT COUNT(*) FROM sessions")) == [(2,)]
 
 
-def test_ending_takes_the_secret_and_not_only_the_id(sessions: Sessions, database: SqliteDatabase) -> None:
+def test_ending_takes_the_secret_and_not_only_the_id(sessions: Sessions, database: Database) -> None:
     token = begin(sessions, 0)
     session = Session("00" * 16, USER.id, "not its hash", 1, 0, 0, 1000)
     database.write("test", lambda connection: rows.add(connection, session))

@@ -1,38 +1,40 @@
-import os
-import sqlite3
-import stat
+"""What both databases promise."""
+
 import subprocess
 import sys
-from pathlib import Path
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from function.errors import SettingsError, StoreError
-from function.lanes import ThreadLane
+from function.errors import StoreError, StoreUnavailableError
 from function.sealing import Sealer
-from function.store import keys, migrations, users
-from function.store.locate import Location, locate
-from function.store.sqlite import SqliteDatabase
+from function.store import base, keys, migrations, users
+from function.store.base import Connection, Database
 from function.store.users import User
+from tests.function.conftest import CONNECTIONS, open_database
 
 USER = User("user-1", "alice", "old", None, 0)
 
 #: Opens the database and takes the signing key as an instance would, and prints what it got.
 INSTANCE = """
 import sys
-from pathlib import Path
+from function.lanes import ThreadLane
 from function import settings
 from function.keyring import keyring
-from function.lanes import ThreadLane
 from function.sealing import Sealer
-from function.store.sqlite import SqliteDatabase
+from function.store.locate import locate, opened
+import function.store.postgres, function.store.sqlite
 sys.stdin.readline()
-print(keyring(settings.load({}), SqliteDatabase(Path(sys.argv[1]), ThreadLane(1)), Sealer([])).current(0).jwks)
+database = opened(locate(sys.argv[1], {}), 4, ThreadLane)
+print(keyring(settings.load({}), database, Sealer([])).current(0).jwks)
+database.close()
 """
 
 
-def test_t4_20_instances_that_start_at_once_on_nothing_get_one_key(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", "-c", INSTANCE, str(tmp_path / "new" / "login.db")]
+def test_t4_20_instances_that_start_at_once_on_nothing_get_one_schema_and_one_key(database_url: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", INSTANCE, database_url]
     instances = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(20)]
     outputs = []
     for instance in instances:  # all are loaded by the time that the first is let go
@@ -52,25 +54,25 @@ def test_no_two_migrations_have_one_number() -> None:
     assert numbers == sorted(set(numbers))
 
 
-def test_migrations_are_applied_once(tmp_path: Path) -> None:
+def test_migrations_are_applied_once(database_url: str) -> None:
     for _ in range(2):
-        database = SqliteDatabase(tmp_path / "login.db", ThreadLane(1))
+        database = open_database(database_url)
         applied = database.read(lambda connection: connection.rows("SELECT number FROM migrations ORDER BY number"))
         assert [number for (number,) in applied] == [number for number, _ in migrations.files()]
         database.close()
 
 
-def test_a_newer_schema_is_left_alone(database: SqliteDatabase, tmp_path: Path) -> None:
+def test_a_newer_schema_is_left_alone(database: Database, database_url: str) -> None:
     database.write(
         "test", lambda connection: connection.change("INSERT INTO migrations (number, name) VALUES (9999, 'x')")
     )
     with pytest.raises(StoreError, match="newer"):
-        SqliteDatabase(tmp_path / "login.db", ThreadLane(1))
+        open_database(database_url)
 
 
-def test_work_that_fails_leaves_nothing_behind(database: SqliteDatabase) -> None:
-    def work(connection: object) -> None:
-        users.add(connection, USER)  # type: ignore[arg-type]
+def test_work_that_fails_leaves_nothing_behind(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        users.add(connection, USER)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -78,86 +80,70 @@ def test_work_that_fails_leaves_nothing_behind(database: SqliteDatabase) -> None
     assert database.read(users.every) == []
 
 
-def test_n8_a_hash_is_swapped_only_for_the_one_that_was_verified(database: SqliteDatabase) -> None:
+def test_a_statement_that_is_wrong_is_no_lost_database(database: Database) -> None:
+    with pytest.raises(Exception, match="nowhere") as error:
+        database.read(lambda connection: connection.rows("SELECT * FROM nowhere"))
+    assert not isinstance(error.value, StoreError)
+    database.check()
+
+
+def test_one_at_a_time_writes_about_a_subject_and_each_sees_what_was_written_before(
+    database: Database, database_url: str
+) -> None:
+    """Read, dawdle, write: without order, updates would be lost. Two databases open, as two instances have."""
+    database.write("test", lambda connection: users.add(connection, USER._replace(created_at=0)))
+
+    def increment(connection: Connection) -> None:
+        [(count,)] = connection.rows("SELECT created_at FROM users WHERE id = ?", USER.id)
+        time.sleep(0.002)
+        connection.change("UPDATE users SET created_at = ? WHERE id = ?", int(count or 0) + 1, USER.id)
+
+    other = open_database(database_url)
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit((database, other)[turn % 2].write, USER.id, increment) for turn in range(80)]:
+            done.result()
+    other.close()
+    assert database.read(users.every)[0].created_at == 80
+
+
+def test_who_finds_no_connection_in_time_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        held = threading.Semaphore(0)
+        work = lambda _: (held.release(), release.wait(30))  # noqa: E731
+        holders = [pool.submit(database.read, work) for _ in range(database._lane.threads)]
+        for _ in holders:
+            held.acquire()
+        monkeypatch.setattr(base, "QUEUE_SECONDS", 0.05)
+        with pytest.raises(StoreUnavailableError, match="no connection became free"):
+            database.check()
+        release.set()
+    database.check()
+
+
+def test_after_a_write_that_failed_a_check_writes(database: Database) -> None:
+    def fail(_: Connection) -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    with pytest.raises(StoreUnavailableError):
+        database.write("test", fail)
+    written: list[str] = []
+    original = database._write
+    database._write = lambda subject, work: (written.append(subject), original(subject, work))[1]  # type: ignore[method-assign]
+    database.check()
+    database.check()
+    assert written == ["check"]
+
+
+def test_n8_a_hash_is_swapped_only_for_the_one_that_was_verified(database: Database) -> None:
     database.write("test", lambda connection: users.add(connection, USER))
     assert not database.write("test", lambda connection: users.swap_hash(connection, USER.id, "another", "new"))
     assert database.write("test", lambda connection: users.swap_hash(connection, USER.id, "old", "new"))
     assert database.read(users.every)[0].password_hash == "new"
 
 
-def test_a_key_is_made_once(database: SqliteDatabase) -> None:
+def test_a_key_is_made_once(database: Database) -> None:
     plain = Sealer([])
     assert keys.shared(database, plain, "k", lambda: "a", 0) == "a"
     assert keys.shared(database, plain, "k", lambda: "b", 0) == "a"
     assert keys.shared(database, plain, "other", lambda: "c", 0) == "c"
-
-
-def test_an_unusable_file_is_one_sentence_that_says_what_to_do(tmp_path: Path) -> None:
-    file = tmp_path / "login.db"
-    file.write_text("this is no database" * 100)
-    with pytest.raises(StoreError, match="make its folder writable for user id") as error:
-        SqliteDatabase(file, ThreadLane(1))
-    assert isinstance(error.value.__cause__, sqlite3.DatabaseError)
-
-
-def test_a_folder_that_cannot_be_made_is_the_same_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be used"):
-        SqliteDatabase(tmp_path / "file" / "login.db", ThreadLane(1))
-
-
-def test_the_file_is_readable_by_its_owner_alone(database: SqliteDatabase, tmp_path: Path) -> None:
-    for file in tmp_path.glob("login.db*"):
-        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
-
-
-@pytest.mark.parametrize(
-    ("url", "location"),
-    [
-        ("sqlite:///login.db", Location(Path("login.db"), shared=False)),
-        ("sqlite:///a/b.db", Location(Path("a/b.db"), shared=False)),
-        ("sqlite:////srv/login.db", Location(Path("/srv/login.db"), shared=False)),
-        ("sqlite:////srv/login.db?shared=true", Location(Path("/srv/login.db"), shared=True)),
-        ("sqlite:////srv/login.db?shared=false", Location(Path("/srv/login.db"), shared=False)),
-        ("sqlite:///with%20space.db", Location(Path("with space.db"), shared=False)),
-    ],
-)
-def test_database_url(url: str, location: Location) -> None:
-    assert locate(url, {}) == location
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mysql:///x.db",
-        "sqlite:///",
-        "sqlite://host/x.db",
-        "sqlite:///x.db?mode=ro",
-        "sqlite:///x.db?shared=yes",
-        "sqlite:///x.db?shared=",
-    ],
-)
-def test_a_database_url_that_is_none(url: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL"):
-        locate(url, {})
-
-
-def test_without_a_url_it_is_the_data_folder_if_there_is_one_and_the_working_directory_otherwise(
-    tmp_path: Path,
-) -> None:
-    assert locate("", {}, data=tmp_path).path == tmp_path / "login.db"
-    assert locate("", {}, data=tmp_path / "none").path == Path(".data/login.db")
-
-
-def test_without_a_url_a_data_folder_that_is_not_writable_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root, who may run this, may write everywhere
-    assert locate("", {}, data=tmp_path).path == Path(".data/login.db")
-
-
-@pytest.mark.parametrize("url", ["", "sqlite:///login.db", "sqlite:///login.db?shared=false"])
-def test_a_platform_that_runs_several_instances_needs_a_shared_folder(url: str) -> None:
-    with pytest.raises(SettingsError, match="shared=true"):
-        locate(url, {"K_SERVICE": "login"})
-    assert locate("sqlite:///login.db?shared=true", {"K_SERVICE": "login"}).shared

@@ -19,6 +19,7 @@ import pytest
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 import docker
+from postgres import Postgres
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 from testcontainers.core.waiting_utils import WaitStrategy
@@ -73,6 +74,12 @@ class Engine:
             words = f"docker build failed (tools/images prepares its base):\n{built.stdout}{built.stderr}"
             pytest.fail(words, pytrace=False)
         return IMAGE
+
+    @functools.cached_property
+    def postgres(self) -> Postgres:
+        """A PostgreSQL, for all who want a database in it."""
+        assert self.client
+        return Postgres({OWNER_LABEL: self.owner})
 
     def login(
         self, environment: dict[str, str] | None = None, wait_for: WaitStrategy | None = READY, **options: Any

@@ -1,5 +1,4 @@
-"""A target that is a process of this machine: `login-function serve`, on a free port, with SQLite in a folder of its
-own."""
+"""A target that is a process of this machine: `login-function serve`, on a free port, with a database of its own."""
 
 import contextlib
 import json
@@ -41,7 +40,7 @@ class ProcessTarget:
 
 
 class ProcessMode:
-    """Needs nothing but the installed package."""
+    """Needs nothing but the installed package; its database is a SQLite file in its folder."""
 
     name = "process"
 
@@ -51,15 +50,13 @@ class ProcessMode:
     def missing(self, config: pytest.Config) -> str | None:
         return None if PROGRAM.exists() else f"{PROGRAM} is not there: install the package"
 
+    def database_url(self, config: pytest.Config, folder: Path) -> str:
+        return f"sqlite:///{folder}/login.db"
+
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[ProcessTarget]:
-        environ = {
-            **os.environ,
-            **settings,
-            "HOST": "127.0.0.1",
-            "PORT": "0",
-            "DATABASE_URL": f"sqlite:///{folder}/login.db",
-        }
+        own = {"HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": self.database_url(config, folder)}
+        environ = {**os.environ, **settings, **own}
         log = folder / "log"
         with log.open("w") as stdout, subprocess.Popen([PROGRAM, "serve"], env=environ, stdout=stdout) as process:
             try:
