@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from function.admission import overloaded
@@ -202,8 +203,9 @@ class Gate:
             due = time.monotonic() - self._forgot >= FORGET_SECONDS
             if due:
                 self._forgot = time.monotonic()
-        if due:
-            self._database.write("throttle", lambda connection: rows.forget(connection, now, FORGET_BUCKETS))
+        for statement in rows.FORGET if due else ():
+            work = partial(rows.forget, statement=statement, now=now, most=FORGET_BUCKETS)
+            self._database.write("throttle", work)
 
 
 def _in_vain() -> Refusal:

@@ -22,9 +22,25 @@ _FAIL = (
     "failed_at = excluded.failed_at, total = throttle.total + 1, "
     "keep = CASE WHEN throttle.total + 1 >= ? THEN 1 ELSE excluded.keep END"
 )
-_FORGET = (
-    "DELETE FROM throttle WHERE (account, origin) IN "
-    "(SELECT account, origin FROM throttle WHERE keep = 0 AND level <= ? ORDER BY level LIMIT ?)"
+#: What forgets what has drained, and evaluations that no instance can be at any more. Each is a transaction of its own:
+#: a failure locks one bucket of each kind, in this order, so whoever locks many of only one kind is in nobody's way.
+FORGET = (
+    (
+        "DELETE FROM throttle WHERE (account, origin) IN (SELECT account, origin FROM throttle "
+        "WHERE keep = 0 AND level <= ? AND account <> '' AND origin <> '' ORDER BY level LIMIT ?)"
+    ),
+    (
+        "DELETE FROM throttle WHERE (account, origin) IN (SELECT account, origin FROM throttle "
+        "WHERE keep = 0 AND level <= ? AND origin = '' ORDER BY level LIMIT ?)"
+    ),
+    (
+        "DELETE FROM throttle WHERE (account, origin) IN (SELECT account, origin FROM throttle "
+        "WHERE keep = 0 AND level <= ? AND account = '' ORDER BY level LIMIT ?)"
+    ),
+    (
+        "DELETE FROM evaluations WHERE id IN (SELECT id FROM evaluations "
+        "WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"
+    ),
 )
 
 
@@ -97,7 +113,6 @@ def locked(connection: Connection, cap: int) -> Collection[str]:
     return {str(account) for (account,) in rows}
 
 
-def forget(connection: Connection, now: int, most: int) -> None:
-    """Delete what has drained, `most` buckets at a time, and evaluations that no instance can be at any more."""
-    connection.change(_FORGET, now, most)
-    connection.change("DELETE FROM evaluations WHERE expires_at <= ?", now)
+def forget(connection: Connection, statement: str, now: int, most: int) -> None:
+    """Run one of FORGET, for `most` rows at most."""
+    connection.change(statement, now, most)

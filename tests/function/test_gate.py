@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -147,14 +148,19 @@ def test_a3_the_cap_is_reached_once_and_opened_by_clearing_alone(gate: Gate, dat
     assert not database.write("test", lambda connection: rows.clear(connection, "alice"))
 
 
+def forget(database: Database, now: int, most: int = 10_000) -> None:
+    for statement in rows.FORGET:
+        database.write("test", partial(rows.forget, statement=statement, now=now, most=most))
+
+
 def test_made_up_names_are_forgotten_when_they_have_drained(gate: Gate, database: Database) -> None:
     for number in range(50):
         attempt(gate, Guess(rows.account(f"name-{number}"), f"192.0.2.{number}", Via.NETWORK), exists=False)
     assert table(database, "throttle") == 150
     drained = int(time.time() * 1000) + LIMITS.window
-    database.write("test", lambda connection: rows.forget(connection, drained, 100))
-    assert table(database, "throttle") == 50
-    database.write("test", lambda connection: rows.forget(connection, drained, 100))
+    forget(database, drained, most=40)
+    assert table(database, "throttle") == 30
+    forget(database, drained, most=40)
     assert table(database, "throttle") == 0
 
 
@@ -163,7 +169,7 @@ def test_a3_what_counts_to_the_cap_is_not_forgotten_where_the_account_exists(gat
     attempt(gate)
     attempt(gate, device)
     drained = int(time.time() * 1000) + LIMITS.window
-    database.write("test", lambda connection: rows.forget(connection, drained, 100))
+    forget(database, drained)
     assert table(database, "throttle") == 2  # the account's and the device's
 
 
