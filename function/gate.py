@@ -192,7 +192,7 @@ class Gate:
         if judged.decision.verdict is Verdict.REFUSE:
             raise Refusal(
                 429,
-                "Too many wrong attempts; try again after the time in Retry-After.",
+                "Too many attempts; try again after the time in Retry-After.",
                 code="temporarily_unavailable",
                 headers=fields(self._limits, guess.via.value[0], Count(), judged.now, judged.decision),
                 reason=judged.decision.reason,

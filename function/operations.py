@@ -193,7 +193,7 @@ OPERATIONS: tuple[Operation, ...] = (
         also={202: "asked for, whether there is such a user or not"},
         send={"username": text(), "token": text("of `login-function users reset`"), "new_password": _SECRET},
         optional=("username", "token", "new_password"),
-        refusals=(422, 503),
+        refusals=(422, 429, 503),
     ),
     Operation(
         "GET",

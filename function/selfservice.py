@@ -11,11 +11,13 @@ from function.answers import document, empty
 from function.call import Call
 from function.errors import PolicyError, Refusal
 from function.login import attempted
+from function.networks import network
 from function.oauth import bearer
 from function.service import Service
 from function.store import resets, sessions, users
 from function.store.base import Connection
 from function.store.users import User
+from function.throttle import Guess, Via
 
 #: Seconds after which a request for a reset is answered: far more than it takes, so that its time tells nothing.
 ASKED_SECONDS = 0.25
@@ -37,6 +39,7 @@ def sign_up(service: Service, call: Call) -> Response:
     except ValueError as error:
         raise Refusal(422, f"This cannot be a user name: {error}.", reason="name") from None
     _check(service, fields["password"], name)
+    _count(service, call, "sign-up")
     if service.database.read(lambda connection: users.by_name(connection, name)):
         raise _taken()
     user = User(str(uuid.uuid4()), name, _hash(service, call, fields["password"]), None, service.now())
@@ -81,6 +84,7 @@ def reset_password(service: Service, call: Call) -> Response:
     """
     fields = call.fields(("username", "token", "new_password"))
     if fields.keys() == {"username"}:
+        _count(service, call, "reset")
         with contextlib.suppress(ValueError):
             service.resets.request(names.normalise(fields["username"]), service.now())
         service.wait(call.started + ASKED_SECONDS - time.monotonic())
@@ -97,6 +101,18 @@ def reset_password(service: Service, call: Call) -> Response:
     if not service.resets.redeem(token, user, fresh, service.now()):
         raise _no_token("used meanwhile")
     return empty()
+
+
+def _count(service: Service, call: Call, what: str) -> None:
+    """Let so many through from one network in a window as may mistype there.
+
+    Raises:
+        Refusal: 429, 503.
+    """
+    origin = network(call.client)
+    guess = Guess(f"{what} {origin}", origin, Via.ASKED)
+    with service.gate.evaluation(guess, call.patience(service.settings.login_deadline), lambda _: None) as evaluation:
+        evaluation.settle(ok=False, exists=False)
 
 
 def _check(service: Service, password: str, name: str) -> None:

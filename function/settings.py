@@ -267,7 +267,8 @@ class Settings:
         integer(1, 1_000_000),
         "1000",
         "Wrong passwords from one network (an IPv4 address, an IPv6 /64) for whatever accounts. 20,000 people behind "
-        "one address, of whom one in twenty mistypes; who logs in rightly never counts.",
+        "one address, of whom one in twenty mistypes; who logs in rightly never counts. Also how many accounts may be "
+        "made from there, and resets asked for.",
     )
     throttle_window: int = row(
         "THROTTLE_WINDOW",

@@ -10,6 +10,7 @@ row, whether the name exists or not (A1).
     a known device       account and device       THROTTLE_LIMIT             waits
     a broker             account and broker       THROTTLE_LIMIT             waits
                          account                  THROTTLE_ACCOUNT_LIMIT     waits
+    a sign-up, a reset   what, and network        THROTTLE_NETWORK_LIMIT     goes on: each request counts as a failure
 
 A bucket lets `limit` failures a window pass. It drains evenly, one failure every window / limit (the generic cell rate
 algorithm: `level` is the moment at which it is empty). Each failure at the limit or above closes it for a delay that
@@ -67,6 +68,7 @@ _ORIGIN = Rule("account from this network", "per_origin", account=True, origin=T
 _ACCOUNT = Rule("account", "per_account", account=True, origin=False, waits=True, capped=True)
 _NETWORK = Rule("network", "per_network", account=False, origin=True, waits=False, capped=False)
 _DEVICE = Rule("account from this device", "per_origin", account=True, origin=True, waits=True, capped=True)
+_ASKED = Rule("requests from this network", "per_network", account=True, origin=True, waits=False, capped=False)
 LOCKED = "locked"
 #: What the origin of a known device begins with; the rest is its id. No network looks so.
 DEVICE = "device "
@@ -80,6 +82,7 @@ class Via(enum.Enum):
     NETWORK = (_ORIGIN, _ACCOUNT, _NETWORK)
     DEVICE = (_DEVICE,)
     BROKER = (_ORIGIN, _ACCOUNT)
+    ASKED = (_ASKED,)
 
 
 class Key(NamedTuple):

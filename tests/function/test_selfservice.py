@@ -89,6 +89,21 @@ def test_a_crowd_that_signs_up_keeps_a_login_waiting_for_one_hash_each_thread(
     assert done.count("sign-up") == 20
 
 
+@pytest.mark.parametrize(
+    ("path", "done"), [("/users", [201, 201]), ("/password/reset", [202, 202])], ids=["sign-up", "reset"]
+)
+def test_a_network_may_ask_so_many_times(tmp_path: Path, path: str, done: list[int]) -> None:
+    url = f"sqlite:///{tmp_path}/login.db"
+    environ = {"DATABASE_URL": url, "HASH_COST": "10", "SIGN_UP": "on", "THROTTLE_NETWORK_LIMIT": "2"}
+    service = Service(settings.load(environ), environ)
+    password = {"password": PASSWORD} if path == "/users" else {}
+    assert [post(service, path, {"username": f"user-{at}"} | password) for at in range(3)] == [*done, 429]
+    # Logins are counted apart.
+    expected = 200 if path == "/users" else 401
+    assert post(service, "/login", {"username": "user-0", "password": PASSWORD}) == expected
+    service.database.close()
+
+
 def until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
