@@ -19,6 +19,7 @@ NAME = "alice"
 #: dependency shows here first.
 ABOVE_BASE_MB = 70
 Start = Callable[..., DockerContainer]
+Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 def url(container: DockerContainer, path: str) -> str:
@@ -141,6 +142,20 @@ def test_sigterm_answers_what_was_admitted_and_exits_0(start_login: Start) -> No
     assert answers == [200]
     assert process.wait(timeout=60)["StatusCode"] == 0
     assert [line["message"] for line in log_lines(login)][-1] == "stopped"
+
+
+def test_containers_share_a_postgresql(engine: Engine, start_login: Start, kustomize: Callable[[str], Objects]) -> None:
+    """In the environment of the PostgreSQL overlay, but for the address of the database."""
+    container = kustomize("overlays/postgres")["Service", "login"]["spec"]["template"]["spec"]["containers"][0]
+    plain = {item["name"]: item["value"] for item in container["env"] if "value" in item}
+    database = {"DATABASE_URL": engine.postgres.from_containers(engine.postgres.fresh()), "K_SERVICE": "login"}
+    one, other = (start_login(plain | database, read_only=True, cap_drop=["ALL"]) for _ in range(2))
+    answer = requests.post(url(one, "/login"), json=add_user(other), timeout=30)
+    assert answer.status_code == 200, answer.text
+    form = {"grant_type": "refresh_token", "refresh_token": answer.json()["refresh_token"]}
+    assert requests.post(url(other, "/token"), data=form, timeout=30).status_code == 200
+    keys = [requests.get(url(each, "/.well-known/jwks.json"), timeout=30).json() for each in (one, other)]
+    assert keys[0] == keys[1]
 
 
 def test_users_outlive_the_container(start_login: Start, volume: str) -> None:

@@ -3,7 +3,6 @@
 A machine without an engine leaves those tests out, loudly; see tests/conftest.py.
 """
 
-import contextlib
 import functools
 import os
 import shutil
@@ -111,8 +110,12 @@ def _sweep(client: docker.DockerClient, condemned: Callable[[str], bool]) -> Non
 
 
 def unless_gone(remove: Callable[[], None]) -> None:
-    with contextlib.suppress(docker.errors.NotFound):  # a neighbour's sweep, or the test itself, was first
+    try:
         remove()
+    except docker.errors.APIError as error:
+        # A neighbour's sweep, or the test itself, was first, or is at it at this moment.
+        if error.status_code not in {404, 409}:
+            raise
 
 
 def _is_left_over(owner: str) -> bool:
