@@ -54,8 +54,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
         "LOGIN_QUEUE": "1",
     }
     made = Service(settings.load(environ), environ)
-    made.warm()
     made.database = Watched(made.database)
+    made.warm()
     yield made
     made.database.close()
 
@@ -73,6 +73,7 @@ def test_s6_no_connection_is_held_while_hashing(
     service: Service, monkeypatch: pytest.MonkeyPatch, name: str, password: str, status: int
 ) -> None:
     database: Any = service.database
+    seen = database.seen
     verify, held = service.passwords.verify, list[int]()
 
     def watched(*arguments: Any) -> Verdict:
@@ -82,7 +83,7 @@ def test_s6_no_connection_is_held_while_hashing(
     monkeypatch.setattr(service.passwords, "verify", watched)
     assert login(service, name, password) == status
     assert held == [0]
-    assert database.seen > 0
+    assert database.seen > seen
 
 
 def test_s4_turning_a_login_away_costs_neither_hash_nor_transaction(
@@ -91,7 +92,8 @@ def test_s4_turning_a_login_away_costs_neither_hash_nor_transaction(
     database: Any = service.database
     with service.hashing.place(Patience(time.monotonic() + 60, lambda: False)):
         monkeypatch.setattr(service.passwords, "verify", None)
+        seen = database.seen
         assert [login(service, "alice", PASSWORD) for _ in range(3)] == [503] * 3
-        assert database.seen == 0
+        assert database.seen == seen
     monkeypatch.undo()
     assert login(service, "alice", PASSWORD) == 200
