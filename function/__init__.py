@@ -14,6 +14,8 @@ Read in this order:
     throttle.py gate.py devices.py networks.py      who may guess how often, and who counts as one
     lanes.py gevent_lane.py     on which threads
     sessions.py tokens.py resets.py names.py        refresh, access and reset tokens, user names
+    mfa.py second_step.py second_factor.py      the second factor: one's own, at login, and what both stand on
+    totp.py recovery.py challenges.py       codes, recovery codes, and what a right password gets before its code
     keyring.py rotation.py signing.py sealing.py        the keys that sign: at hand, in time, as such, at rest
     introspection.py client_credentials.py discovery.py     for resource servers: is it good, who asks, what is where
     key_commands.py client_commands.py      `login-function keys | clients ...`

@@ -5,7 +5,7 @@ import uuid
 
 from function import names
 from function.errors import InputError
-from function.store import throttle, users
+from function.store import second_factor, sessions, throttle, users
 from function.store.base import Connection, Database
 from function.store.users import User
 
@@ -59,6 +59,7 @@ def unlock(database: Database, name: str) -> None:
 
     def work(connection: Connection) -> bool:
         throttle.clear(connection, wanted)
+        throttle.clear_second_factor(connection, wanted)
         return users.by_name(connection, wanted) is not None
 
     if not database.write(wanted, work):
@@ -85,6 +86,22 @@ def delete(database: Database, name: str) -> None:
     wanted = normal(name)
     if not database.write(wanted, lambda connection: users.delete(connection, wanted)):
         raise _nobody(wanted)
+
+
+def reset_second_factor(database: Database, name: str) -> None:
+    """Turn the second factor of a user off, whether or not there was one, and end the sessions.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    user = find(database, name)
+
+    def work(connection: Connection) -> None:
+        second_factor.remove(connection, user.id)
+        throttle.clear_second_factor(connection, user.name)
+        sessions.end_all(connection, user.id)
+
+    database.write(user.name, work)
 
 
 def normal(name: str) -> str:

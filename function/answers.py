@@ -32,7 +32,9 @@ def empty(status: int = 204, headers: Mapping[str, str] | None = None) -> Respon
 def problem(refusal: Refusal) -> Response:
     """RFC 9457. `type` is about:blank, so `title` is the status's own phrase (section 4.2.1)."""
     body = {"type": "about:blank", "title": phrase(refusal.status), "status": refusal.status, "detail": refusal.detail}
-    return Response(json.dumps(body), refusal.status, refusal.headers, content_type="application/problem+json")
+    return Response(
+        json.dumps(body | refusal.members), refusal.status, refusal.headers, content_type="application/problem+json"
+    )
 
 
 def oauth_error(refusal: Refusal) -> Response:

@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     for action in ("disable", "enable", "delete"):
         users.add_parser(action, help=f"{action} a user").add_argument("name")
     users.add_parser("unlock", help="let a user try again who was locked or throttled").add_argument("name")
+    reset = users.add_parser("mfa-reset", help="turn off the second factor of a user, which ends the sessions")
+    reset.add_argument("name")
     take = users.add_parser("import", help="import users with their bcrypt hashes: all of a file, or nothing")
     take.add_argument("file", help="JSON lines, CSV, or what another system exports; - is standard input")
     take.add_argument(

@@ -94,6 +94,11 @@ def unlock(_settings: Settings, database: Database, options: argparse.Namespace)
     yield from ()
 
 
+def reset_second_factor(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    accounts.reset_second_factor(database, options.name)
+    yield from ()
+
+
 def take(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
     kind = options.format or ("csv" if options.file.endswith(".csv") else "json")
     try:
@@ -119,6 +124,7 @@ ACTIONS: Mapping[str, Action] = {
     "disable": disable,
     "enable": disable,
     "unlock": unlock,
+    "mfa-reset": reset_second_factor,
     "import": take,
     "export": export,
 }
@@ -127,7 +133,7 @@ ACTIONS: Mapping[str, Action] = {
 def _state(user: User, locked: Collection[str]) -> str:
     if user.disabled_at is not None:
         return "disabled"
-    if throttle.account(user.name) in locked:
+    if throttle.account(user.name) in locked or throttle.second_factor(user.name) in locked:
         return "locked"
     return "enabled" if user.password_hash else "no password"
 

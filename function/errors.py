@@ -1,6 +1,7 @@
 """The error tree. Each error says whose fault it is (its status) and what to do (its detail)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class LoginFunctionError(Exception):
@@ -40,6 +41,7 @@ class Refusal(LoginFunctionError):
         code: RFC 6749 section 5.2 error code, used where the route is an OAuth endpoint.
         headers: further response headers, such as Retry-After.
         reason: what the log says and the client does not learn.
+        members: further members of the problem details (RFC 9457 section 3.2), for a program to act on.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Refusal(LoginFunctionError):
         code: str = "invalid_request",
         headers: Mapping[str, str] | None = None,
         reason: str = "",
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -57,6 +60,11 @@ class Refusal(LoginFunctionError):
         self.code = code
         self.headers = dict(headers or {})
         self.reason = reason
+        self.members = dict(members or {})
+
+
+class SecondFactorNeededError(LoginFunctionError):
+    """A session cannot begin with the password alone."""
 
 
 def invalid_token(reason: str) -> Refusal:

@@ -8,7 +8,7 @@ from flask import Response
 from function import devices, logs, names
 from function.answers import document
 from function.call import Call
-from function.errors import BadHashError, Refusal
+from function.errors import BadHashError, Refusal, SecondFactorNeededError
 from function.hashing import Patience, Timing
 from function.networks import network
 from function.passwords import Verdict
@@ -43,10 +43,10 @@ class Attempt(NamedTuple):
 
 def login(service: Service, call: Call) -> Response:
     """POST /login: a name and a password for an access and a refresh token (RFC 6749 section 5.1)."""
-    fields = call.fields(("username", "password"))
-    if fields.keys() != {"username", "password"}:
+    fields = call.fields(("username", "password", "otp", "recovery_code"))
+    if not fields.keys() >= {"username", "password"}:
         raise Refusal(400, "Send username and password.")
-    attempt, grant = _begun(service, call, fields["username"], fields["password"])
+    attempt, grant = _begun(service, call, fields)
     if grant is None:
         raise Refusal(
             401,
@@ -57,14 +57,14 @@ def login(service: Service, call: Call) -> Response:
         )
     response = granted(service, grant)
     response.headers.extend(attempt.headers)
-    _know(service, response, attempt.guess)
+    remember(service, response, attempt.guess)
     # Only where it succeeded: on a refusal it would tell to the microsecond what A1 keeps level.
     queued, hashed = (f"{seconds * 1000:.1f}" for seconds in attempt.timing)
     response.headers["Server-Timing"] = f"queue;dur={queued}, hash;dur={hashed}"
     return response
 
 
-def _know(service: Service, response: Response, guess: Guess) -> None:
+def remember(service: Service, response: Response, guess: Guess) -> None:
     """Give the client its device token, or a fresh one."""
     device = guess.origin.removeprefix(DEVICE) if guess.via is Via.DEVICE else ""
     response.set_cookie(
@@ -82,7 +82,7 @@ def granted(service: Service, grant: Grant) -> Response:
     """The token response of RFC 6749 section 5.1."""
     return document(
         {
-            "access_token": service.tokens.issue(grant.user.id, grant.session_id, service.now()),
+            "access_token": service.tokens.issue(grant.user.id, grant.session_id, service.now(), grant.amr),
             "token_type": "Bearer",
             "expires_in": service.tokens.ttl,
             "refresh_token": grant.token,
@@ -91,19 +91,27 @@ def granted(service: Service, grant: Grant) -> Response:
     )
 
 
-def _begun(service: Service, call: Call, name: str, password: str) -> tuple[Attempt, Grant | None]:
-    attempt = attempted(service, call, name, password)
-    grant = _session(service, attempt)
+def _begun(service: Service, call: Call, fields: Mapping[str, str]) -> tuple[Attempt, Grant | None]:
+    attempt = attempted(service, call, fields["username"], fields["password"])
+    grant = _session(service, call, attempt, fields)
     if attempt.user and grant is None:
         # The user's row has changed while the password was hashed. It may be no more than a new hash of the same
         # password, made by another login at the same time, so it is judged once more.
-        attempt = attempted(service, call, name, password)
-        grant = _session(service, attempt)
+        attempt = attempted(service, call, fields["username"], fields["password"])
+        grant = _session(service, call, attempt, fields)
     return attempt, grant
 
 
-def _session(service: Service, attempt: Attempt) -> Grant | None:
-    return service.sessions.begin(attempt.user, service.now()) if attempt.user else None
+def _session(service: Service, call: Call, attempt: Attempt, fields: Mapping[str, str]) -> Grant | None:
+    if attempt.user is None:
+        return None
+    try:
+        return service.sessions.begin(attempt.user, service.now())
+    except SecondFactorNeededError:
+        from function.second_step import beside_password  # noqa: PLC0415 - a cold start is for whoever has none
+
+        amr = beside_password(service, call, attempt.user, fields)
+        return service.sessions.begin(attempt.user, service.now(), amr)
 
 
 def attempted(service: Service, call: Call, name: str, password: str, *, brokered: bool = False) -> Attempt:
@@ -118,7 +126,7 @@ def attempted(service: Service, call: Call, name: str, password: str, *, brokere
     metrics = service.metrics
     metrics.add("login_hashes_submitted_total")
     wanted, account = _account(name)
-    guess = Guess(account, BROKER, Via.BROKER) if brokered else _guess(service, call, account)
+    guess = Guess(account, BROKER, Via.BROKER) if brokered else guess_of(service, call, account)
     try:
         attempt = check(service, guess, wanted, password, call.patience(service.settings.login_deadline))
     except Refusal as refusal:
@@ -145,7 +153,8 @@ def _account(name: str) -> tuple[str, str]:
     return wanted, throttle.account(wanted)
 
 
-def _guess(service: Service, call: Call, account: str) -> Guess:
+def guess_of(service: Service, call: Call, account: str) -> Guess:
+    """An attempt on the account from where the call came."""
     token = call.request.cookies.get(devices.COOKIE, "")
     device = service.devices.device(account, token, service.now()) if token else ""
     if device:

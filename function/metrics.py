@@ -26,6 +26,9 @@ FAMILIES: Mapping[str, Family] = {
     "login_hashes_shed_total": Family("counter", "Logins not hashed, by reason."),
     "login_throttled_total": Family("counter", "Logins not hashed because of wrong ones before, by what was exceeded."),
     "login_locked_total": Family("counter", "Accounts and devices that reached the cap of consecutive failures."),
+    "login_second_factors_total": Family(
+        "counter", "Second factors of logins, by outcome: ok, required (none was sent), wrong, throttled, refused."
+    ),
     "login_hash_seconds_total": Family(
         "counter", "Seconds spent hashing; over login_hashes_completed_total, seconds per hash."
     ),

@@ -22,7 +22,7 @@ PROBLEM_TYPE = "application/problem+json"
 REFUSALS: Mapping[int, str] = {
     400: "The request is malformed.",
     401: "The credential is missing or not valid.",
-    403: "The current password is wrong.",
+    403: "The current password is wrong, or the second factor is wrong or missing.",
     404: "Switched off.",
     409: "Somebody else was faster.",
     413: "The body is longer than MAX_BODY.",

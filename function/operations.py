@@ -82,6 +82,9 @@ _TOKENS = members(
         "refresh_token": text("for POST /token, once"),
     }
 )
+_CODES = members({"recovery_codes": {"type": "array", "items": text(), "minItems": 1}})
+_OTP, _RECOVERY_CODE = text("six digits of an authenticator"), text("one of those that were told when it was enrolled")
+_PROOF = {"otp": _OTP, "recovery_code": _RECOVERY_CODE}
 _USER = members({"sub": text(), "preferred_username": text()})
 _JWKS = members({"keys": {"type": "array", "items": {"type": "object"}, "minItems": 1}})
 _STATUS = members({"status": text()})
@@ -109,10 +112,72 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/login",
         "login",
-        "A user name and a password for tokens (RFC 6749 section 5.1).",
+        "A user name, a password and, where the user has one, a second factor for tokens (RFC 6749 section 5.1).",
         schema=_TOKENS,
-        send={"username": text(), "password": _SECRET},
-        refusals=(401, 429, 503),
+        send={"username": text(), "password": _SECRET, **_PROOF},
+        optional=tuple(_PROOF),
+        refusals=(401, 403, 429, 503),
+    ),
+    Operation(
+        "POST",
+        "/login/mfa",
+        "login_mfa",
+        "A challenge of `/login` and a second factor for tokens.",
+        schema=_TOKENS,
+        send={"challenge": text(), **_PROOF},
+        optional=tuple(_PROOF),
+        refusals=(401, 403, 429, 503),
+    ),
+    Operation(
+        "GET",
+        "/mfa",
+        "mfa",
+        "The state of one's own second factor; see second-factor.md.",
+        schema=members({"totp": text(enum=["off", "pending", "on"]), "recovery_codes": {"type": "integer"}}),
+        refusals=(503,),
+        security=("access_token",),
+    ),
+    Operation(
+        "POST",
+        "/mfa/totp",
+        "enrol",
+        "Enrol an authenticator app, to be confirmed by its first code.",
+        schema=members({"secret": text("base32"), "uri": text("otpauth://"), "expires_in": {"type": "integer"}}),
+        send={"password": _SECRET},
+        refusals=(403, 409, 429, 503),
+        security=("access_token",),
+    ),
+    Operation(
+        "POST",
+        "/mfa/totp/confirm",
+        "confirm",
+        "Turn the second factor on; the other sessions end.",
+        schema=_CODES,
+        send={"otp": _OTP},
+        refusals=(403, 409, 429, 503),
+        security=("access_token",),
+    ),
+    Operation(
+        "DELETE",
+        "/mfa/totp",
+        "remove",
+        "Turn the second factor off; the other sessions end.",
+        status=204,
+        send={"password": _SECRET, **_PROOF},
+        optional=tuple(_PROOF),
+        refusals=(403, 409, 429, 503),
+        security=("access_token",),
+    ),
+    Operation(
+        "POST",
+        "/mfa/recovery-codes",
+        "renew_recovery_codes",
+        "New recovery codes instead of the old.",
+        schema=_CODES,
+        send={"password": _SECRET, **_PROOF},
+        optional=tuple(_PROOF),
+        refusals=(403, 409, 429, 503),
+        security=("access_token",),
     ),
     Operation(
         "POST",

@@ -1,5 +1,6 @@
 """Method and path -> handler; refusals -> problem details; one log line and one count a request."""
 
+import importlib
 import sys
 import time
 import traceback
@@ -23,6 +24,16 @@ Handler = Callable[[Service, Call], Response]
 LOST_SECONDS = 2
 
 
+def _late(module: str, name: str) -> Handler:
+    """A handler that is imported when it is asked for: a cold start does not wait for what few requests need."""
+
+    def handler(service: Service, call: Call) -> Response:
+        found: Handler = getattr(importlib.import_module(f"function.{module}"), name)
+        return found(service, call)
+
+    return handler
+
+
 class Route(NamedTuple):
     """What one path offers. `oauth`: its errors are RFC 6749's, because its callers are OAuth clients."""
 
@@ -30,16 +41,14 @@ class Route(NamedTuple):
     oauth: bool = False
 
 
-def _openapi(service: Service, call: Call) -> Response:
-    # Nobody's first answer: loaded when it is asked for.
-    from function.openapi import serve  # noqa: PLC0415
-
-    return serve(service, call)
-
-
 ROUTES: Mapping[str, Route] = {
     "/": Route({"POST": events.receive}),
     "/login": Route({"POST": login}),
+    "/login/mfa": Route({"POST": _late("second_step", "after_password")}),
+    "/mfa": Route({"GET": _late("mfa", "state")}),
+    "/mfa/totp": Route({"POST": _late("mfa", "enrol"), "DELETE": _late("mfa", "remove")}),
+    "/mfa/totp/confirm": Route({"POST": _late("mfa", "confirm")}),
+    "/mfa/recovery-codes": Route({"POST": _late("mfa", "renew_codes")}),
     "/token": Route({"POST": oauth.token}, oauth=True),
     "/logout": Route({"POST": oauth.logout}),
     "/revoke": Route({"POST": oauth.revoke}, oauth=True),
@@ -53,7 +62,7 @@ ROUTES: Mapping[str, Route] = {
     "/livez": Route({"GET": health.livez}),
     "/readyz": Route({"GET": health.readyz}),
     "/metrics": Route({"GET": health.scrape}),
-    "/openapi.json": Route({"GET": _openapi}),
+    "/openapi.json": Route({"GET": _late("openapi", "serve")}),
 }
 _NOWHERE = Route({})
 
@@ -71,7 +80,7 @@ def answer(service: Service, request: flask.Request) -> Response:
             response = _handler(route, request.method)(service, call)
     except (Refusal, StoreUnavailableError) as error:
         refusal = error if isinstance(error, Refusal) else _lost(error)
-        call.notes.setdefault("reason", refusal.reason)
+        call.notes["reason"] = call.notes.get("reason") or refusal.reason
         response = oauth_error(refusal) if route.oauth else problem(refusal)
     except Exception:  # noqa: BLE001 - the last line of defence: logged whole, told to the client as nothing but 500
         call.notes["error"] = "".join(traceback.format_exception(*sys.exc_info()))

@@ -31,6 +31,7 @@ from function.store.locate import locate, opened
 from function.throttle import Limits
 
 if TYPE_CHECKING:
+    from function.second_factor import SecondFactor
     from function.tokens import Tokens
 
 
@@ -84,7 +85,7 @@ class Service:
     def sessions(self) -> Sessions:
         return Sessions(
             self.database,
-            self._mac_key("refresh-mac"),
+            self._random_key("refresh-mac"),
             lifetime=self.settings.session_lifetime,
             grace=self.settings.refresh_grace,
         )
@@ -95,12 +96,29 @@ class Service:
 
     @cached_property
     def devices(self) -> Devices:
-        return Devices(self._mac_key("device-mac"), self.settings.device_lifetime)
+        return Devices(self._random_key("device-mac"), self.settings.device_lifetime)
 
     @cached_property
     def gate(self) -> Gate:
+        return Gate(self.database, self._limits(), self._hash_lane.signal)
+
+    @cached_property
+    def second_factor(self) -> "SecondFactor":
+        # Nobody who has none waits for this.
+        self._load("cryptography.hazmat.primitives.ciphers.aead")
+        from function.second_factor import SecondFactor  # noqa: PLC0415
+
+        return SecondFactor(
+            self.database,
+            self._random_key("second-factor"),
+            self._limits()._replace(per_account=self.settings.mfa_limit),
+            enrolment_ttl=self.settings.mfa_enrolment_ttl,
+            challenge_ttl=self.settings.mfa_challenge_ttl,
+        )
+
+    def _limits(self) -> Limits:
         settings = self.settings
-        limits = Limits(
+        return Limits(
             per_origin=settings.throttle_limit,
             per_account=settings.throttle_account_limit,
             per_network=settings.throttle_network_limit,
@@ -108,7 +126,6 @@ class Service:
             delay=round(settings.throttle_delay * 1000),
             window=settings.throttle_window * 1000,
         )
-        return Gate(self.database, limits, self._hash_lane.signal)
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -133,7 +150,7 @@ class Service:
             _ = self.sessions, self.devices, self.gate
             self.tokens.keyring.current(self.now())
 
-    def _mac_key(self, purpose: str) -> bytes:
+    def _random_key(self, purpose: str) -> bytes:
         if self.settings.key_encryption_key:
             self._load("cryptography.hazmat.primitives.ciphers.aead")
         key = keys.shared(self.database, self._sealer, purpose, lambda: secrets.token_hex(32), self.now())

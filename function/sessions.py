@@ -20,10 +20,11 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from function.errors import Refusal
+from function.errors import Refusal, SecondFactorNeededError
 from function.store import sessions as rows
 from function.store import users
 from function.store.base import Connection, Database
@@ -54,10 +55,18 @@ class Judgement(Enum):
 
 
 class Grant(NamedTuple):
-    """What a login or a refresh gives: whose it is, of which session, and the refresh token that is current now."""
+    """What a login or a refresh gives.
+
+    Attributes:
+        user: whose it is.
+        session_id: of which session.
+        amr: how the user proved to be the user (RFC 8176).
+        token: the refresh token that is current now.
+    """
 
     user: User
     session_id: str
+    amr: Sequence[str]
     token: str
 
 
@@ -81,22 +90,28 @@ class Sessions:
         self._lifetime = lifetime
         self._grace = grace
 
-    def begin(self, user: User, now: int) -> Grant | None:
+    def begin(self, user: User, now: int, amr: Sequence[str] = ("pwd",)) -> Grant | None:
         """Start a session of `user`, the row with the hash that the password was checked against.
 
         None where that row has changed since then: the user was disabled or has another hash. Hashing takes long
         enough for that, and no session may outlive it (T6). Disabling and setting a password write under the name of
-        the user, as this does, so one comes before the other.
+        the user, as this does, so one comes before the other. So does turning a second factor on.
+
+        Raises:
+            SecondFactorNeededError: the user has one, and `amr` is of a login without it.
         """
         presented = Presented(uuid.uuid4().hex, 1, secrets.token_bytes(16))
-        session = Session(presented.session_id, user.id, _digest(presented.secret), 1, now, now, now + self._lifetime)
+        digest, expires_at = _digest(presented.secret), now + self._lifetime
+        session = Session(presented.session_id, user.id, digest, 1, now, now, expires_at, " ".join(amr))
 
         def work(connection: Connection) -> Grant | None:
             current = users.by_id(connection, user.id)
             if current is None or current.disabled_at is not None or current.password_hash != user.password_hash:
                 return None
+            if "mfa" not in amr and users.has_second_factor(connection, user.id):
+                raise SecondFactorNeededError
             rows.add(connection, session)
-            return self._grant(current, presented)
+            return self._grant(current, session, presented)
 
         return self._database.write(user.name, work)
 
@@ -161,7 +176,7 @@ class Sessions:
             # Those who end all of a user's sessions do not wait for this one's turn.
             if not rows.rotate(connection, session, current, now):
                 return "unknown session"
-        return self._grant(user, presented._replace(generation=current))
+        return self._grant(user, session, presented._replace(generation=current))
 
     def _session(self, connection: Connection, presented: Presented) -> Session | None:
         session = rows.by_id(connection, presented.session_id)
@@ -169,8 +184,8 @@ class Sessions:
             return None
         return session
 
-    def _grant(self, user: User, presented: Presented) -> Grant:
-        return Grant(user, presented.session_id, self._token(presented))
+    def _grant(self, user: User, session: Session, presented: Presented) -> Grant:
+        return Grant(user, session.id, session.amr.split(), self._token(presented))
 
     def _token(self, presented: Presented) -> str:
         body = bytes.fromhex(presented.session_id) + presented.generation.to_bytes(4, "big") + presented.secret

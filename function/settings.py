@@ -296,6 +296,26 @@ class Settings:
         "Seconds since its last login for which a device is known, so that the failures of others do not shut it out "
         "(a year).",
     )
+    mfa_limit: int = row(
+        "MFA_LIMIT",
+        integer(1, 20),
+        "5",
+        "Wrong codes of a second factor for one account in a THROTTLE_WINDOW before each further one has to wait. "
+        "People mistype a few times; with 5 a guesser has 7 chances in 100,000 on the first day "
+        "(docs/second-factor.md).",
+    )
+    mfa_challenge_ttl: int = row(
+        "MFA_CHALLENGE_TTL",
+        integer(30, 900),
+        "300",
+        "Seconds after a right password in which the code may come to `/login/mfa`: time to find the phone.",
+    )
+    mfa_enrolment_ttl: int = row(
+        "MFA_ENROLMENT_TTL",
+        integer(60, 3600),
+        "900",
+        "Seconds for which a new authenticator waits for its first code: time to install an app.",
+    )
     pepper: tuple[str, ...] = row(
         "PEPPER",
         SECRETS,

@@ -11,6 +11,7 @@ row, whether the name exists or not (A1).
     a broker             account and broker       THROTTLE_LIMIT             waits
                          account                  THROTTLE_ACCOUNT_LIMIT     waits
     a sign-up, a reset   what, and network        THROTTLE_NETWORK_LIMIT     goes on: each request counts as a failure
+    a code               account, of codes        MFA_LIMIT                  goes on (see second_factor.py)
 
 A bucket lets `limit` failures a window pass. It drains evenly, one failure every window / limit (the generic cell rate
 algorithm: `level` is the moment at which it is empty). Each failure at the limit or above closes it for a delay that
@@ -69,6 +70,7 @@ _ACCOUNT = Rule("account", "per_account", account=True, origin=False, waits=True
 _NETWORK = Rule("network", "per_network", account=False, origin=True, waits=False, capped=False)
 _DEVICE = Rule("account from this device", "per_origin", account=True, origin=True, waits=True, capped=True)
 _ASKED = Rule("requests from this network", "per_network", account=True, origin=True, waits=False, capped=False)
+_CODES = Rule("second factor", "per_account", account=True, origin=False, waits=False, capped=True)
 LOCKED = "locked"
 #: What the origin of a known device begins with; the rest is its id. No network looks so.
 DEVICE = "device "
@@ -83,6 +85,7 @@ class Via(enum.Enum):
     DEVICE = (_DEVICE,)
     BROKER = (_ORIGIN, _ACCOUNT)
     ASKED = (_ASKED,)
+    SECOND_FACTOR = (_CODES,)
 
 
 class Key(NamedTuple):

@@ -5,7 +5,7 @@ Imported late (see service.py): PyJWT and cryptography cost as much as Flask doe
 
 import base64
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function import strict_json
@@ -42,8 +42,11 @@ class Tokens:
         self.ttl = ttl
         self._issuer, self._audience, self._client_id = issuer, audience, client_id
 
-    def issue(self, user_id: str, session_id: str, now: int) -> str:
-        """A token for a session of the user; `now` in Unix seconds."""
+    def issue(self, user_id: str, session_id: str, now: int, amr: Sequence[str] = ("pwd",)) -> str:
+        """A token for a session of the user; `now` in Unix seconds.
+
+        `amr`: how the user proved to be the user when the session began (RFC 8176; RFC 9068 section 2.2.1).
+        """
         claims = {
             "iss": self._issuer,
             "exp": now + self.ttl,
@@ -53,6 +56,7 @@ class Tokens:
             "iat": now,
             "jti": uuid.uuid4().hex,
             "sid": session_id,
+            "amr": list(amr),
         }
         return self.keyring.current(now).signer(now).sign(claims, TYP)
 

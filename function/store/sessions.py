@@ -8,14 +8,21 @@ from typing import NamedTuple
 from function.store.base import Connection
 
 _ADD = (
-    "INSERT INTO sessions (id, user_id, secret_hash, generation, rotated_at, created_at, expires_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO sessions (id, user_id, secret_hash, generation, rotated_at, created_at, expires_at, amr) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_BY_ID = "SELECT id, user_id, secret_hash, generation, rotated_at, created_at, expires_at FROM sessions WHERE id = ?"
+_BY_ID = (
+    "SELECT id, user_id, secret_hash, generation, rotated_at, created_at, expires_at, amr FROM sessions WHERE id = ?"
+)
 
 
 class Session(NamedTuple):
-    """A row of `sessions`; times are Unix seconds. `generation` is that of the refresh token that is good now."""
+    """A row of `sessions`; times are Unix seconds.
+
+    Attributes:
+        generation: that of the refresh token that is good now.
+        amr: how the user proved to be the user (RFC 8176), separated by spaces.
+    """
 
     id: str
     user_id: str
@@ -24,6 +31,7 @@ class Session(NamedTuple):
     rotated_at: int
     created_at: int
     expires_at: int
+    amr: str = "pwd"
 
 
 def add(connection: Connection, session: Session) -> None:
@@ -47,6 +55,10 @@ def rotate(connection: Connection, session: Session, generation: int, now: int) 
             "UPDATE sessions SET generation = ?, rotated_at = ? WHERE id = ?", generation, now, session.id
         )
     )
+
+
+def set_amr(connection: Connection, session_id: str, amr: str) -> None:
+    connection.change("UPDATE sessions SET amr = ? WHERE id = ?", amr, session_id)
 
 
 def end(connection: Connection, session_id: str) -> None:

@@ -49,6 +49,11 @@ def account(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def second_factor(name: str) -> str:
+    """The key under which an account's codes are counted, apart from its passwords; no typed name has such a key."""
+    return f"{account(name)} second factor"
+
+
 def counts(connection: Connection, guess: Guess) -> Mapping[Key, Count]:
     """Of the guess's buckets, those that hold anything."""
     rows = connection.rows(_COUNTS, guess.account, guess.origin, guess.origin)
@@ -105,6 +110,11 @@ def reset(connection: Connection, guess: Guess, cap: int) -> None:
 def clear(connection: Connection, name: str) -> bool:
     """Forget all failures of the account with this normalised name, cap or not; False where there were none."""
     return bool(connection.change("DELETE FROM throttle WHERE account = ?", account(name)))
+
+
+def clear_second_factor(connection: Connection, name: str) -> None:
+    """Forget all wrong codes of the account with this normalised name, cap or not."""
+    connection.change("DELETE FROM throttle WHERE account = ?", second_factor(name))
 
 
 def locked(connection: Connection, cap: int) -> Collection[str]:

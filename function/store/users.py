@@ -33,6 +33,11 @@ def by_id(connection: Connection, user_id: str) -> User | None:
     return _one(connection.rows(_BY_ID, user_id))
 
 
+def has_second_factor(connection: Connection, user_id: str) -> bool:
+    """Whether the user must bring a code to log in."""
+    return bool(connection.rows("SELECT 1 FROM totp WHERE user_id = ? AND confirmed_at IS NOT NULL", user_id))
+
+
 def every(connection: Connection) -> Sequence[User]:
     return [_user(row) for row in connection.rows(_ALL)]
 
@@ -65,6 +70,7 @@ def set_hash(connection: Connection, name: str, new: str) -> bool:
 def delete(connection: Connection, name: str) -> bool:
     """Delete, with all that refers to the user; False where there is none."""
     throttle.clear(connection, name)
+    throttle.clear_second_factor(connection, name)
     return bool(connection.change("DELETE FROM users WHERE name = ?", name))
 
 

@@ -10,6 +10,11 @@ from tests.contract.conftest import Account, Api, Target
 
 ROUTES = {
     "/login": "POST",
+    "/login/mfa": "POST",
+    "/mfa": "GET, HEAD",
+    "/mfa/totp": "POST, DELETE",
+    "/mfa/totp/confirm": "POST",
+    "/mfa/recovery-codes": "POST",
     "/token": "POST",
     "/logout": "POST",
     "/revoke": "POST",
@@ -63,7 +68,7 @@ def test_unknown_paths_are_404(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "allow"), ROUTES.items())
-@pytest.mark.parametrize("method", ["DELETE", "PUT", "FOO"])
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "FOO"])
 def test_other_methods_are_405_with_allow(api: Api, target: Target, path: str, allow: str, method: str) -> None:
     response = api.call(method, path)
     if method == "FOO" and target.headers:

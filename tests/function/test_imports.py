@@ -56,6 +56,16 @@ def test_s10_nothing_is_loaded_before_it_is_used() -> None:
     assert names & NEVER_AT_START == set()
 
 
+def test_s10_nobody_waits_for_the_second_factor_of_others() -> None:
+    """Its modules are loaded at its first use (see routes.py)."""
+    code = "import sys; from function import cli, serve, main; print(*sys.modules)"
+    command = [sys.executable, "-I", "-c", code]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.split()
+    later = {"mfa", "second_step", "second_factor", "challenges", "totp", "recovery", "store.second_factor"}
+    assert "function.login" in output
+    assert not {f"function.{name}" for name in later} & set(output)
+
+
 def test_s10_the_sources_name_no_more_than_that() -> None:
     """The imports at the top of the files, so that the guard holds for modules that `serve` comes to use later, too."""
     heavy = {"psycopg", "prometheus_client", "msgspec", "pydantic", "requests", "structlog", "sqlalchemy", "limits"}

@@ -15,7 +15,7 @@ SECRET = base64.b32encode(b"12345678901234567890").decode()
         enumerate("755224 287082 359152 969429 338314 254676 287922 162583 399871 520489".split())  # noqa: SIM905 - as the RFC's column
     ),
 )
-def test_rfc_4226_appendix_d(counter: int, code: str) -> None:
+def test_m2_rfc_4226_appendix_d(counter: int, code: str) -> None:
     assert totp.code_at(SECRET, counter) == code
 
 
@@ -30,14 +30,14 @@ def test_rfc_4226_appendix_d(counter: int, code: str) -> None:
         (20000000000, "65353130"),
     ],
 )
-def test_rfc_6238_appendix_b(now: int, code: str) -> None:
+def test_m2_rfc_6238_appendix_b(now: int, code: str) -> None:
     # The RFC's are of eight digits, and the last six of these are the code of six.
     assert totp.matching_step(SECRET, code[-6:], now) == now // 30
 
 
 @pytest.mark.parametrize(("distance", "accepted"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 @pytest.mark.parametrize("now", [1_000_000_020, 1_000_000_049])
-def test_one_step_before_and_after_is_accepted_and_no_other(now: int, distance: int, accepted: bool) -> None:
+def test_m2_one_step_before_and_after_is_accepted_and_no_other(now: int, distance: int, accepted: bool) -> None:
     step = now // 30 + distance
     assert totp.matching_step(SECRET, totp.code_at(SECRET, step), now) == (step if accepted else None)
 
