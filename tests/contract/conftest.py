@@ -8,6 +8,7 @@ session; each test makes its own users.
 
 import contextlib
 import importlib.util
+import json
 import socket
 import time
 import uuid
@@ -33,6 +34,8 @@ SETTINGS: Mapping[str, str] = {
     # Longer than a test on a busy machine, which has to see that the second attempt comes too early.
     "THROTTLE_DELAY": "60",
 }
+#: Users that are made at once.
+PEOPLE = 100
 #: Nothing here takes this long; a test that waits for it fails.
 PATIENCE = 30.0
 
@@ -162,11 +165,31 @@ def api(target: Target) -> Iterator[Api]:
         yield Api(target, session)
 
 
+@pytest.fixture(scope="session")
+def people(target: Target) -> Iterator[Account]:
+    """Users that no test has had yet.
+
+    One is added, the others are imported with its hash, many at a time: a command for each of them would take more of
+    the machine than all that the tests do with them.
+    """
+
+    def made() -> Iterator[Account]:
+        first = Account(f"first-{uuid.uuid4().hex}", f"the password of {uuid.uuid4().hex}")
+        add_user(target, *first)
+        lines = map(json.loads, target.users("export").splitlines())
+        stored = next(line["password_hash"] for line in lines if line["name"] == first.name)
+        while True:
+            names = [f"user-{uuid.uuid4().hex}" for _ in range(PEOPLE)]
+            imported = (json.dumps({"name": name, "password_hash": stored}) + "\n" for name in names)
+            target.users("import", "-", text="".join(imported))
+            yield from (Account(name, first.password) for name in names)
+
+    return made()
+
+
 @pytest.fixture
-def account(target: Target) -> Account:
-    made = Account(f"user-{uuid.uuid4().hex}", f"correct horse {uuid.uuid4().hex}")
-    add_user(target, *made)
-    return made
+def account(people: Iterator[Account]) -> Account:
+    return next(people)
 
 
 def add_user(target: Target, name: str, password: str) -> None:
