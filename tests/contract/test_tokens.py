@@ -28,7 +28,8 @@ def test_t1_is_an_rfc_9068_token_that_the_public_key_verifies(api: Api, account:
     assert header == {"typ": "at+jwt", "alg": "ES256", "kid": header["kid"]}
     key = jwt.PyJWK(public_keys(api)[header["kid"]])
     claims = jwt.decode(token, key, algorithms=["ES256"], audience="login", issuer=ISSUER)
-    assert claims.keys() == {"iss", "exp", "aud", "sub", "client_id", "iat", "jti", "sid"}
+    assert claims.keys() == {"iss", "exp", "aud", "sub", "client_id", "iat", "jti", "sid", "amr"}
+    assert claims["amr"] == ["pwd"]
     assert claims["exp"] > claims["iat"]
     assert abs(claims["iat"] - time.time()) < 3600
 
