@@ -218,9 +218,10 @@ class Handler(WSGIHandler):
             super()._sendall(data)  # type: ignore[misc]  # it is there; the stubs leave it out
 
     def _linger(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
         left = LINGER_BYTES
-        with _within(LINGER_SECONDS):
+        # A client that resets the connection instead of reading has what it wanted.
+        with contextlib.suppress(OSError), _within(LINGER_SECONDS):
+            self.socket.shutdown(socket.SHUT_WR)
             while left > 0 and (data := self.socket.recv(65536)):
                 left -= len(data)
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+import struct
 import subprocess
 import threading
 import time
@@ -196,3 +197,15 @@ def test_disabling_a_user_takes_hold_at_once(serve: Serve, tmp_path: Path) -> No
     assert requests.get(f"{served.url}/userinfo", headers=bearer, timeout=PATIENCE).status_code == 401
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     assert requests.post(f"{served.url}/token", data=form, timeout=PATIENCE).status_code == 400
+
+
+def test_a_client_that_resets_after_a_refusal_leaves_nothing_but_lines_in_the_log(serve: Serve) -> None:
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port), PATIENCE) as sock:
+        sock.sendall(b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        while sock.recv(65536):
+            pass
+        # No linger: closing sends a reset, and the server still waits for what else there is.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert served.stop() == 0
+    assert all(line.startswith("{") for line in served.log.read_text().splitlines())
