@@ -71,7 +71,7 @@ def remember(service: Service, response: Response, guess: Guess) -> None:
         devices.COOKIE,
         service.devices.token(guess.account, device, service.now()),
         max_age=service.devices.lifetime,
-        path="/login",
+        path="/",  # whatever takes a password is throttled alike: /password and /mfa, too
         secure=service.settings.issuer.startswith("https:"),
         httponly=True,
         samesite="Strict",
