@@ -21,7 +21,21 @@ def test_names_that_look_alike_are_one(name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", " a", "a\0", "a\n", "\ud800", "a\N{ZERO WIDTH SPACE}b", "x" * (MAX_LENGTH + 1), "x" * 1_000_000]
+    "name",
+    [
+        "",
+        "a b",
+        " a",
+        "a\0",
+        "a\n",
+        "\ud800",
+        "a\N{ZERO WIDTH SPACE}b",
+        "a\ufe0f",
+        "a\u3164",
+        "a\u034f",
+        "x" * (MAX_LENGTH + 1),
+        "x" * 1_000_000,
+    ],
 )
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(ValueError, match="a name has"):
