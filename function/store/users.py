@@ -62,7 +62,7 @@ def set_hash(connection: Connection, name: str, new: str) -> bool:
     if not connection.change("UPDATE users SET password_hash = ? WHERE name = ?", new, name):
         return False
     _end_sessions(connection, name)
-    connection.change("DELETE FROM password_resets WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
+    _void_resets(connection, name)
     throttle.clear(connection, name)
     return True
 
@@ -75,16 +75,24 @@ def delete(connection: Connection, name: str) -> bool:
 
 
 def set_disabled(connection: Connection, name: str, when: int | None) -> bool:
-    """Disable at `when`, or enable with None; False where there is no such user. Disabling ends the sessions (T6)."""
+    """Disable at `when`, or enable with None; False where there is no such user.
+
+    Disabling ends the sessions (T6) and voids resets, which would outlive an enabling that comes soon.
+    """
     if not connection.change("UPDATE users SET disabled_at = ? WHERE name = ?", when, name):
         return False
     if when is not None:
         _end_sessions(connection, name)
+        _void_resets(connection, name)
     return True
 
 
 def _end_sessions(connection: Connection, name: str) -> None:
     connection.change("DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
+
+
+def _void_resets(connection: Connection, name: str) -> None:
+    connection.change("DELETE FROM password_resets WHERE user_id = (SELECT id FROM users WHERE name = ?)", name)
 
 
 def _one(rows: Sequence[Row]) -> User | None:

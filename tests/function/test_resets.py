@@ -86,6 +86,13 @@ def test_one_that_is_used_voids_the_others(made: Resets, sent: list[str], databa
     assert database.read(users.every) == [ALICE._replace(password_hash="new")]
 
 
+def test_disabling_voids_it_though_the_user_is_enabled_soon(made: Resets, database: Database) -> None:
+    token = made.make(ALICE, NOW)
+    for when in (NOW, None):
+        database.write("alice", lambda connection, when=when: users.set_disabled(connection, "alice", when))  # type: ignore[misc]
+    assert made.holder(token, NOW) is None
+
+
 def test_a_token_goes_with_its_user(made: Resets, database: Database) -> None:
     token = made.make(ALICE, NOW)
     database.write("alice", lambda connection: users.delete(connection, "alice"))
