@@ -3,21 +3,22 @@
 import time
 import uuid
 
-from function import names
+from function import lifecycle, names
 from function.errors import InputError
+from function.outbox import SILENT, Outbox
 from function.store import second_factor, sessions, throttle, users
 from function.store.base import Connection, Database
 from function.store.users import User
 
 
-def add(database: Database, name: str, password_hash: str) -> bool:
+def add(database: Database, name: str, password_hash: str, outbox: Outbox = SILENT) -> bool:
     """Add a user; False where the name is taken.
 
     Raises:
         InputError: the name is none.
     """
     user = User(str(uuid.uuid4()), normal(name), password_hash, None, int(time.time()))
-    return database.write(user.name, lambda connection: users.add(connection, user))
+    return database.write(user.name, lambda connection: lifecycle.create(connection, outbox, user))
 
 
 def exists(database: Database, name: str) -> bool:
@@ -38,15 +39,21 @@ def find(database: Database, name: str) -> User:
     return user
 
 
-def set_disabled(database: Database, name: str, *, disabled: bool) -> None:
+def set_disabled(database: Database, name: str, *, disabled: bool, outbox: Outbox = SILENT) -> None:
     """Disable, which also ends the user's sessions, or enable.
 
     Raises:
         InputError: there is no such user.
     """
-    wanted, when = normal(name), int(time.time()) if disabled else None
-    if not database.write(wanted, lambda connection: users.set_disabled(connection, wanted, when)):
-        raise _nobody(wanted)
+    wanted = normal(name)
+
+    def work(connection: Connection) -> None:
+        user = users.by_name(connection, wanted)
+        if user is None:
+            raise _nobody(wanted)
+        lifecycle.disable(connection, outbox, user, int(time.time()), disabled=disabled)
+
+    database.write(wanted, work)
 
 
 def unlock(database: Database, name: str) -> None:

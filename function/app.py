@@ -8,6 +8,7 @@ import functools
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 import flask
 
@@ -34,8 +35,14 @@ def use(service: Service) -> None:
     _current[Service] = service
 
 
+def _beside(work: Callable[[], None]) -> None:
+    # Nothing here hears of an end: what is left then is delivered by the next instance.
+    threading.Thread(target=work, name="delivery", daemon=True).start()
+
+
 def answer(request: flask.Request) -> flask.Response:
     with _lock:
         if Service not in _current:
             use(Service(configure(), os.environ))
+            _current[Service].deliver(_beside)
     return routes.answer(_current[Service], request)

@@ -1,4 +1,4 @@
-"""`login-function serve | users ... | keys ... | clients ... | settings | openapi | check | calibrate`.
+"""`login-function serve | users ... | keys ... | clients ... | outbox ... | settings | openapi | check | calibrate`.
 
 What a command needs is imported when it runs: `serve` is a cold start.
 """
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=_users, action=action)
     _keys_parser(commands.add_parser("keys", help="rotate the keys that sign access tokens"))
     _clients_parser(commands.add_parser("clients", help="manage who may introspect tokens"))
+    _outbox_parser(commands.add_parser("outbox", help="manage the events that wait for K_SINK"))
     return parser
 
 
@@ -112,6 +113,16 @@ def _clients_parser(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("remove", help="remove a client").add_argument("id")
     for action, command in actions.choices.items():
         command.set_defaults(run=_clients, action=action)
+
+
+def _outbox_parser(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="list the events, and why they are there")
+    for action, what in (("retry", "have events tried anew"), ("drop", "drop events")):
+        command = actions.add_parser(action, help=what)
+        command.add_argument("id", nargs="*", help="default: all that were set aside")
+    for action, command in actions.choices.items():
+        command.set_defaults(run=_outbox, action=action)
 
 
 def _serve(_options: argparse.Namespace) -> int:
@@ -190,6 +201,12 @@ def _keys(options: argparse.Namespace) -> int:
 
 def _clients(options: argparse.Namespace) -> int:
     from function.client_commands import ACTIONS  # noqa: PLC0415
+
+    return _run(ACTIONS, options)
+
+
+def _outbox(options: argparse.Namespace) -> int:
+    from function.outbox_commands import ACTIONS  # noqa: PLC0415
 
     return _run(ACTIONS, options)
 

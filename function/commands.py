@@ -15,6 +15,7 @@ from function.errors import InputError, PolicyError
 from function.imports.batch import import_users
 from function.imports.ours import export as export_users
 from function.lanes import ThreadLane
+from function.outbox import Outbox
 from function.passwords import Passwords
 from function.policy import Policy
 from function.resets import Resets
@@ -52,7 +53,7 @@ def add(loaded: Settings, database: Database, options: argparse.Namespace) -> It
         _taken(options)
         return
     password = _password(options)
-    if not accounts.add(database, options.name, _hashed(loaded, options.name, password)):
+    if not accounts.add(database, options.name, _hashed(loaded, options.name, password), _outbox(loaded)):
         _taken(options)
     elif options.generate:
         yield password
@@ -84,8 +85,8 @@ def show(loaded: Settings, database: Database, _options: argparse.Namespace) -> 
         yield f"{user.name}\t{_state(user, locked)}\t{user.id}"
 
 
-def disable(_settings: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
-    accounts.set_disabled(database, options.name, disabled=options.action == "disable")
+def disable(loaded: Settings, database: Database, options: argparse.Namespace) -> Iterator[str]:
+    accounts.set_disabled(database, options.name, disabled=options.action == "disable", outbox=_outbox(loaded))
     yield from ()
 
 
@@ -136,6 +137,11 @@ def _state(user: User, locked: Collection[str]) -> str:
     if throttle.account(user.name) in locked or throttle.second_factor(user.name) in locked:
         return "locked"
     return "enabled" if user.password_hash else "no password"
+
+
+def _outbox(loaded: Settings) -> Outbox:
+    # Written here, and sent by the next instance that looks.
+    return Outbox(on=bool(loaded.sink))
 
 
 def _taken(options: argparse.Namespace) -> None:

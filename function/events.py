@@ -1,88 +1,103 @@
-"""POST / with a CloudEvent: off unless EVENTS_TOKEN is set, and answered with an event (C0, C1).
+"""POST / with a CloudEvent: off unless a setting says who may send, and answered with an event (C0, C1, C2).
 
 Handled inside the http target: the framework's own cloudevent target drops replies, and answers a batch with 500.
 """
 
-import hmac
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import Response
 
-from function import cloudevent
+from function import cloudevent, provisioning, schema, senders
 from function.call import Call
 from function.cloudevent import Event
-from function.errors import Refusal
+from function.errors import Refusal, SecondFactorNeededError
 from function.login import attempted
+from function.once import Done, Once
 from function.service import Service
 from function.store import users
+from function.store.base import Connection
+from function.store.inbox import DuplicateError
+
+#: An event type: with its data it does what it does within `Once`, and so its reply is kept.
+Handler = Callable[[Service, Call, Mapping[str, Any], Once], None]
 
 
 def receive(service: Service, call: Call) -> Response:
     """POST /: read the event, do what its type says, answer with the reply.
 
     Raises:
-        Refusal: 404 while events are off, 401 without the token (before anything is read), 415 for a type that is not
-        known
-            here, 400 for what is no event, and whatever the type's own handling refuses with.
+        Refusal: 404 while events are off, 401 without a token (before anything is read), 415 for a type that is not
+            known here, 400 for what is no event or not of its type's schema, and whatever the type's own handling
+            refuses with.
     """
-    if not service.settings.events_token:
-        raise Refusal(404, "Events are off: set EVENTS_TOKEN to turn them on.")
-    if not hmac.compare_digest(call.bearer().encode(), service.settings.events_token.encode()):
-        raise Refusal(
-            401, "The token is not valid.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}, reason="token"
-        )
+    call.notes["sender"] = senders.authenticate(service, call)
     event = cloudevent.read(dict(call.request.headers), call.request.mimetype, call.body())
     handler = TYPES.get(event.type)
     if handler is None:
         raise Refusal(415, f"The event types here are: {', '.join(TYPES)}.")
     call.notes["event"] = event.type
-    headers, body = cloudevent.write(handler(service, call, event))
+    if why := schema.fault(schema.load(event.type), event.data):
+        raise Refusal(400, f"This is no {event.type}: {why}.", reason="schema")
+    once = Once(service, event)
+    if once.reply is None:
+        try:
+            handler(service, call, event.data, once)
+        except DuplicateError as error:
+            once.reply = error.reply
+    else:
+        call.notes["reason"] = "duplicate"
+    reply = once.reply or {}
+    headers, body = cloudevent.write(Event(reply["attributes"], reply["data"], event.mode))
     return Response(body, 200, headers)
 
 
-def login_request(service: Service, call: Call, event: Event) -> Event:
+def login_request(service: Service, call: Call, data: Mapping[str, Any], once: Once) -> None:
     """login.request: {"username", "password", "otp" or "recovery_code"} -> login.succeeded or login.failed.
 
     After a right password login.failed has a reason: mfa_required where the user has a second factor and none was
     sent, invalid_code where it was wrong. There is no challenge, for an event has no second step.
     The reply says who it was, and holds no token: events are stored and handed on by others.
     """
-    if not isinstance(event.data, dict):
-        raise Refusal(400, "data must be an object with username and password.")
-    name, password = event.data.get("username"), event.data.get("password")
-    if not isinstance(name, str) or not isinstance(password, str):
-        raise Refusal(400, "data must have username and password, as strings.")
-    attempt = attempted(service, call, name, password, brokered=True)
+    attempt = attempted(
+        service,
+        call,
+        data["username"],
+        data["password"],
+        brokered=True,
+        refused=lambda connection: once.keep(connection, Done("login.failed", {})),
+    )
+    if attempt.user is None:
+        return
     user = attempt.user
-    if user is None:
-        return _reply(service, event, "login.failed", {})
-    amr: Sequence[str] = ("pwd",)
-    if service.database.read(lambda connection: users.has_second_factor(connection, user.id)):
+
+    def succeeded(connection: Connection, amr: Sequence[str]) -> Done:
+        if "mfa" not in amr and users.has_second_factor(connection, user.id):
+            raise SecondFactorNeededError
+        service.outbox.add(connection, "login.succeeded", user.id, {"client": "", "amr": list(amr)}, service.now())
+        return Done("login.succeeded", {"sub": user.id, "amr": list(amr)})
+
+    try:
+        once.write(user.name, lambda connection: succeeded(connection, ("pwd",)))
+    except SecondFactorNeededError:
         from function.second_step import beside_password  # noqa: PLC0415 - a cold start is for whoever has none
 
-        sent = {name: event.data[name] for name in ("otp", "recovery_code") if isinstance(event.data.get(name), str)}
+        def judged(connection: Connection, reason: str, amr: Sequence[str]) -> None:
+            failed = Done("login.failed", {"reason": "invalid_code"})
+            once.keep(connection, failed if reason else succeeded(connection, amr))
+
         try:
-            amr = beside_password(service, call, user, sent)
+            beside_password(service, call, user, data, judged)
         except Refusal as refusal:
             if refusal.status != 403:
                 raise
-            return _reply(service, event, "login.failed", {"reason": refusal.members["error"]})
-    return _reply(service, event, "login.succeeded", {"sub": user.id, "amr": list(amr)})
+            if refusal.members["error"] == "mfa_required":
+                once.write(user.name, lambda _: Done("login.failed", {"reason": "mfa_required"}))
 
 
-TYPES: Mapping[str, Callable[[Service, Call, Event], Event]] = {"login.request": login_request}
-
-
-def _reply(service: Service, event: Event, type_: str, data: Mapping[str, Any]) -> Event:
-    attributes = {
-        "specversion": "1.0",
-        "id": str(uuid.uuid4()),
-        "source": service.settings.issuer,
-        "type": type_,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(service.now())),
-    }
-    request = {"id": event.attributes["id"], "source": event.attributes["source"]}
-    return Event(attributes, {"request": request, **data}, event.mode)
+TYPES: Mapping[str, Handler] = {
+    "login.request": login_request,
+    "user.provision": provisioning.provision,
+    "user.disable": provisioning.disable,
+    "session.revoke": provisioning.revoke,
+}

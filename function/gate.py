@@ -21,6 +21,7 @@ from function.hashing import Patience
 from function.lanes import LaneBusyError, Signal, Turns
 from function.store import throttle as rows
 from function.store.base import Connection, Database
+from function.store.inbox import DuplicateError
 from function.throttle import Count, Decision, Guess, Key, Limits, Verdict, decide, fields, step
 
 T = TypeVar("T")
@@ -33,6 +34,10 @@ STUCK_SECONDS = 10.0
 #: instance makes fewer than this many in that time.
 FORGET_SECONDS, FORGET_BUCKETS = 60.0, 10_000
 _NO_CAP = 2**62
+
+
+#: Writes what a wrong guess means beside; told whether it was the one that has reached the cap.
+Refused = Callable[[Connection, bool], None]
 
 
 class Settled(NamedTuple):
@@ -68,16 +73,24 @@ class Evaluation(Generic[T]):
         self._gate = gate
         self._guess = guess
 
-    def settle(self, *, ok: bool, exists: bool) -> Settled:
+    def settle(self, *, ok: bool, exists: bool, refused: Refused = lambda *_: None) -> Settled:
         """Count the verdict. Until this has returned nobody may learn of it.
 
         Args:
             ok: the password was right.
             exists: whether there is such an account.
+            refused: what else to write with a wrong one.
+
+        Raises:
+            DuplicateError: by `refused`, of a guess that was counted before: this one counts for nothing.
         """
         # Also where it fails: then the evaluation keeps its place until it expires.
         self.settled = True
-        return self._gate.settle(self._guess, self.id, ok=ok, exists=exists)
+        try:
+            return self._gate.settle(self._guess, self.id, ok=ok, exists=exists, refused=refused)
+        except DuplicateError:
+            self.settled = False
+            raise
 
 
 class Gate:
@@ -113,7 +126,7 @@ class Gate:
                 if not evaluation.settled:
                     self._database.write(guess.account, lambda connection: rows.end(connection, guess, evaluation.id))
 
-    def settle(self, guess: Guess, evaluation: str, *, ok: bool, exists: bool) -> Settled:
+    def settle(self, guess: Guess, evaluation: str, *, ok: bool, exists: bool, refused: Refused) -> Settled:
         """See `Evaluation.settle`."""
         limits, rules, now = self._limits, guess.via.value, _now()
 
@@ -128,6 +141,8 @@ class Gate:
                     rows.fail(connection, key, now, step(limits, rule), cap, keep=keep)
             buckets = guess.buckets(rows.counts(connection, guess), {})
             locked = not ok and any(rule.capped and held.total == limits.cap for rule, held, _ in buckets)
+            if not ok:
+                refused(connection, locked)
             return Settled(locked, fields(limits, *buckets[0][:2], now))
 
         settled = self._database.write(guess.account, work)

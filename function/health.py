@@ -27,8 +27,11 @@ def readyz(service: Service, _call: Call) -> Response:
 def scrape(service: Service, _call: Call) -> Response:
     """GET /metrics: Prometheus text."""
     admission = service.hashing.admission
+    depth = service.delivery.depth
     text = service.metrics.text(
         {
+            "login_outbox_waiting": ({}, depth.waiting),
+            "login_outbox_parked": ({}, depth.parked),
             "login_queue_depth": ({}, admission.depth),
             "login_hash_seconds_average": ({}, admission.seconds),
             "login_hash_threads": ({}, admission.threads),

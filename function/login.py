@@ -1,6 +1,6 @@
 """POST /login, and the one way in which a name and a password are checked, whoever asks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from flask import Response
@@ -11,10 +11,12 @@ from function.call import Call
 from function.errors import BadHashError, Refusal, SecondFactorNeededError
 from function.hashing import Patience, Timing
 from function.networks import network
+from function.outbox import Failure
 from function.passwords import Verdict
 from function.service import Service
 from function.sessions import Grant
 from function.store import throttle, users
+from function.store.base import Connection
 from function.store.users import User
 from function.throttle import BROKER, DEVICE, Guess, Via
 
@@ -106,18 +108,32 @@ def _session(service: Service, call: Call, attempt: Attempt, fields: Mapping[str
     if attempt.user is None:
         return None
     try:
-        return service.sessions.begin(attempt.user, service.now())
+        return service.sessions.begin(attempt.user, service.now(), client=call.client)
     except SecondFactorNeededError:
         from function.second_step import beside_password  # noqa: PLC0415 - a cold start is for whoever has none
 
         amr = beside_password(service, call, attempt.user, fields)
-        return service.sessions.begin(attempt.user, service.now(), amr)
+        return service.sessions.begin(attempt.user, service.now(), amr, client=call.client)
 
 
-def attempted(service: Service, call: Call, name: str, password: str, *, brokered: bool = False) -> Attempt:
-    """Check a name and a password: throttled, counted, and noted for the log.
+def attempted(
+    service: Service,
+    call: Call,
+    name: str,
+    password: str,
+    *,
+    brokered: bool = False,
+    refused: Callable[[Connection], None] = lambda _: None,
+) -> Attempt:
+    """Check a name and a password: throttled, counted, told of, and noted for the log.
 
-    `brokered`: the caller hands on what others have sent, so that its address and cookies say nothing about them.
+    Args:
+        service: that checks.
+        call: that asks.
+        name: as it was typed.
+        password: as it was typed.
+        brokered: the caller hands on what others have sent, so that its address and cookies say nothing about them.
+        refused: what else to write in the transaction that counts a wrong one.
 
     Raises:
         Refusal: 429 when there were too many wrong ones before, 503 when there is no time to hash it, 499 when the
@@ -127,8 +143,17 @@ def attempted(service: Service, call: Call, name: str, password: str, *, brokere
     metrics.add("login_hashes_submitted_total")
     wanted, account = _account(name)
     guess = Guess(account, BROKER, Via.BROKER) if brokered else guess_of(service, call, account)
+
+    def tell(connection: Connection, failure: Failure) -> None:
+        if failure.user_id:
+            service.outbox.login_failed(connection, failure, "" if brokered else call.client, service.now())
+        else:
+            service.outbox.nothing(connection)
+        refused(connection)
+
     try:
-        attempt = check(service, guess, wanted, password, call.patience(service.settings.login_deadline))
+        patience = call.patience(service.settings.login_deadline)
+        attempt = check(service, guess, wanted, password, patience=patience, tell=tell)
     except Refusal as refusal:
         outcome = "throttled" if refusal.status == 429 else "shed"
         call.notes |= {"outcome": outcome}
@@ -162,7 +187,15 @@ def guess_of(service: Service, call: Call, account: str) -> Guess:
     return Guess(account, network(call.client), Via.NETWORK)
 
 
-def check(service: Service, guess: Guess, wanted: str, password: str, patience: Patience) -> Attempt:
+def check(
+    service: Service,
+    guess: Guess,
+    wanted: str,
+    password: str,
+    *,
+    patience: Patience,
+    tell: Callable[[Connection, Failure], None],
+) -> Attempt:
     """Look up, hash, decide. Whatever the reason to refuse, one hash's time is spent on it (A1).
 
     Raises:
@@ -184,16 +217,20 @@ def check(service: Service, guess: Guess, wanted: str, password: str, patience: 
         stored = user.password_hash if user is not None and usable else None
         verdict, timing = service.hashing.run(work, patience)
         ok = isinstance(verdict, Verdict) and verdict.ok
-        settled = evaluation.settle(ok=ok, exists=user is not None)
-    user_id = user.id if user else ""
+        user_id = user.id if user else ""
+        reason = "unusable hash" if isinstance(verdict, BadHashError) else _reason(user)
+        settled = evaluation.settle(
+            ok=ok,
+            exists=user is not None,
+            refused=lambda connection, locked: tell(connection, Failure(user_id, reason, locked)),
+        )
     if settled.locked:
         service.metrics.add("login_locked_total")
         logs.line("WARNING", "too many wrong passwords in a row: locked", user=user_id, account=guess.account)
     if isinstance(verdict, BadHashError):
         logs.line("ERROR", f"A stored hash cannot be used: {verdict}.", user=user_id)
-        return Attempt(None, user_id, "unusable hash", timing, guess, settled.headers)
-    if user is None or not ok:
-        return Attempt(None, user_id, _reason(user), timing, guess, settled.headers)
+    if user is None or not isinstance(verdict, Verdict) or not ok:
+        return Attempt(None, user_id, reason, timing, guess, settled.headers)
     if verdict.fresh is not None and stored is not None:
         found, fresh = user, verdict.fresh
         if service.database.write(found.name, lambda connection: users.swap_hash(connection, found.id, stored, fresh)):

@@ -34,6 +34,12 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "login_queue_seconds_total": Family("counter", "Seconds that hashed logins waited for their turn."),
     "login_refused_connections_total": Family("counter", "Connections refused before they were a request, by status."),
+    "login_events_sent_total": Family(
+        "counter", "Events sent to K_SINK, by type and outcome: delivered, retried, parked."
+    ),
+    "login_events_dropped_total": Family("counter", "Events dropped for OUTBOX_LIMIT, by type."),
+    "login_outbox_waiting": Family("gauge", "Events that wait for K_SINK, when this instance last looked."),
+    "login_outbox_parked": Family("gauge", "Events set aside for `login-function outbox`, likewise."),
     "login_queue_depth": Family("gauge", "Logins that wait or are hashed now."),
     "login_hash_seconds_average": Family("gauge", "Moving average of seconds per hash, as the queue uses it."),
     "login_hash_threads": Family("gauge", "Threads that hash."),

@@ -12,7 +12,11 @@ Schema = Mapping[str, Any]
 #: Credentials; `description` is what the page of the API calls them.
 SCHEMES: Mapping[str, Mapping[str, str]] = {
     "access_token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer` with an access token"},
-    "events_token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer` with `EVENTS_TOKEN`"},
+    "events_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer` with `EVENTS_TOKEN`, or a token of one of `EVENTS_SENDERS`",
+    },
     "client": {
         "type": "http",
         "scheme": "basic",
@@ -256,9 +260,33 @@ OPERATIONS: tuple[Operation, ...] = (
         status=204,
         answers="the password is set",
         also={202: "asked for, whether there is such a user or not"},
-        send={"username": text(), "token": text("of `login-function users reset`"), "new_password": _SECRET},
+        send={
+            "username": text(),
+            "token": text("of `login-function users reset`, or from the mailer"),
+            "new_password": _SECRET,
+        },
         optional=("username", "token", "new_password"),
         refusals=(422, 429, 503),
+    ),
+    Operation(
+        "POST",
+        "/password/reset/exchange",
+        "exchange_reset",
+        "For a mailer: the `reference` of the event `password.reset_requested` for a reset token, once.",
+        schema=members(
+            {
+                "token": text("for POST /password/reset"),
+                "expires_in": {"type": "integer", "minimum": 1, "description": "seconds"},
+                "sub": text(),
+                "preferred_username": text(),
+            }
+        ),
+        send={"reference": text(), "client_id": text(), "client_secret": _SECRET},
+        optional=("client_id", "client_secret"),
+        media=(FORM_TYPE,),
+        refusals=(503,),
+        oauth=True,
+        security=("client",),
     ),
     Operation(
         "GET",
@@ -305,7 +333,7 @@ OPERATIONS: tuple[Operation, ...] = (
         send=dict(_CLOUDEVENT["properties"]),
         optional=("datacontenttype", "data"),
         media=(STRUCTURED_TYPE,),
-        refusals=(404, 503),
+        refusals=(404, 409, 422, 429, 503),
         security=("events_token",),
         answer_types=(STRUCTURED_TYPE, JSON_TYPE),
     ),

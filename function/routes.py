@@ -10,7 +10,7 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import cors, discovery, events, health, logs, oauth, selfservice
+from function import cors, discovery, events, health, logs, mailer, oauth, selfservice
 from function.answers import oauth_error, problem
 from function.call import Call
 from function.errors import Refusal, StoreUnavailableError
@@ -56,6 +56,7 @@ ROUTES: Mapping[str, Route] = {
     "/users": Route({"POST": selfservice.sign_up}),
     "/password": Route({"POST": selfservice.change_password}),
     "/password/reset": Route({"POST": selfservice.reset_password}),
+    "/password/reset/exchange": Route({"POST": mailer.exchange}, oauth=True),
     "/userinfo": Route({"GET": oauth.userinfo}, oauth=True),
     "/.well-known/jwks.json": Route({"GET": discovery.jwks}),
     "/.well-known/oauth-authorization-server": Route({"GET": discovery.metadata}),

@@ -46,6 +46,14 @@ class State(NamedTuple):
     recovery_codes: int
 
 
+class Judgement(NamedTuple):
+    """Why a code was wrong, empty if it was right; whether that has locked; and what it proves (RFC 8176)."""
+
+    reason: str
+    locked: bool
+    amr: Sequence[str]
+
+
 class SecondFactor:
     """Enrols, checks and removes. Times are Unix seconds.
 
@@ -111,7 +119,14 @@ class SecondFactor:
             raise _nothing_pending()
         return codes
 
-    def verify(self, user: User, proof: Proof, now: int, challenge: Challenge | None = None) -> Sequence[str]:
+    def verify(
+        self,
+        user: User,
+        proof: Proof,
+        now: int,
+        challenge: Challenge | None = None,
+        tell: Callable[[Connection, Judgement], None] = lambda *_: None,
+    ) -> Sequence[str]:
         """Judge a code, which is used up if it is right; returns how the user has proved to be the user.
 
         Args:
@@ -119,6 +134,7 @@ class SecondFactor:
             proof: what was sent.
             now: Unix seconds.
             challenge: what the password got, if it came earlier; it is used up together with the code.
+            tell: what else to write in the transaction of the judgement.
 
         Raises:
             Refusal: 403 where it is wrong or was used, 429 after too many of these, 401 where the challenge was used.
@@ -130,8 +146,9 @@ class SecondFactor:
                 raise invalid("used challenge")  # the code is not used up: the transaction is undone
             return reason
 
-        self._try(user, judge, now)
-        return WITH_RECOVERY_CODE if proof.recovery_code else WITH_OTP
+        amr = WITH_RECOVERY_CODE if proof.recovery_code else WITH_OTP
+        self._try(user, judge, now, lambda connection, reason, locked: tell(connection, Judgement(reason, locked, amr)))
+        return amr
 
     def remove(self, user: User, session_id: str) -> None:
         """Turn the second factor off, which ends the user's other sessions."""
@@ -188,8 +205,17 @@ class SecondFactor:
             return "wrong code"
         return "" if rows.accept(connection, held, found) else "used code"
 
-    def _try(self, user: User, judge: Callable[[Connection], str], now: int) -> None:
-        """Have something judged, unless it is too early for that; `judge` says why it is wrong."""
+    def _try(
+        self,
+        user: User,
+        judge: Callable[[Connection], str],
+        now: int,
+        tell: Callable[[Connection, str, bool], None] = lambda *_: None,
+    ) -> None:
+        """Have something judged, unless it is too early for that; `judge` says why it is wrong.
+
+        `tell` is told that as well, and whether it was the failure that has reached the cap.
+        """
         limits, moment = self._limits, now * 1000
         guess = Guess(throttle.second_factor(user.name), "", Via.SECOND_FACTOR)
         [rule], [key] = guess.via.value, guess.keys()
@@ -209,7 +235,9 @@ class SecondFactor:
                 throttle.fail(connection, key, moment, step(limits, rule), limits.cap, keep=True)
             else:
                 throttle.reset(connection, guess, limits.cap)
-            return reason, buckets[0].held.total + 1
+            failures = buckets[0].held.total + 1
+            tell(connection, reason, bool(reason) and failures == limits.cap)
+            return reason, failures
 
         reason, failures = self._database.write(guess.account, work)
         if not reason:

@@ -4,7 +4,7 @@ Nothing of it is seen before the password was right (A1). Then it is 403, "the c
 section 15.5.4), and not 401: a client takes that for a wrong password. A 200 without tokens would be worse.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import Response
 
@@ -12,13 +12,17 @@ from function.call import Call
 from function.challenges import Challenge, invalid
 from function.errors import Refusal
 from function.login import granted, guess_of, remember
-from function.second_factor import Proof
+from function.outbox import Failure
+from function.second_factor import Judgement, Proof
 from function.service import Service
 from function.store import throttle, users
+from function.store.base import Connection
 from function.store.users import User
 
 #: Fields of a request in which a second factor comes.
 FIELDS = ("otp", "recovery_code")
+#: Writes what a judgement means beside: why the code was wrong, empty if it was right, and what it proves.
+Judged = Callable[[Connection, str, Sequence[str]], None]
 _OUTCOMES: Mapping[int, str] = {403: "wrong", 429: "throttled"}
 
 
@@ -34,7 +38,7 @@ def after_password(service: Service, call: Call) -> Response:
         raise invalid("the account changed meanwhile")
     call.notes["user"] = user.id
     amr = verified(service, call, user, proof, challenge)
-    grant = service.sessions.begin(user, service.now(), amr)
+    grant = service.sessions.begin(user, service.now(), amr, client=call.client)
     if grant is None:
         raise invalid("the account changed meanwhile")
     response = granted(service, grant)
@@ -42,8 +46,12 @@ def after_password(service: Service, call: Call) -> Response:
     return response
 
 
-def beside_password(service: Service, call: Call, user: User, fields: Mapping[str, str]) -> Sequence[str]:
+def beside_password(
+    service: Service, call: Call, user: User, fields: Mapping[str, str], judged: Judged | None = None
+) -> Sequence[str]:
     """Judge what came beside a right password; returns how the user has proved to be the user (RFC 8176).
+
+    `judged` writes what else the judgement means, in its transaction; the caller hands on what others have sent.
 
     Raises:
         Refusal: 403 with a challenge where nothing came, or what came was wrong; 429; 400.
@@ -59,7 +67,7 @@ def beside_password(service: Service, call: Call, user: User, fields: Mapping[st
             members={"error": "mfa_required", **members},
         )
     try:
-        return verified(service, call, user, proof)
+        return verified(service, call, user, proof, judged=judged)
     except Refusal as refusal:
         if refusal.status == 403:
             refusal.members |= members
@@ -79,11 +87,26 @@ def proof_of(fields: Mapping[str, str]) -> Proof:
 
 
 def verified(
-    service: Service, call: Call, user: User, proof: Proof, challenge: Challenge | None = None
+    service: Service,
+    call: Call,
+    user: User,
+    proof: Proof,
+    challenge: Challenge | None = None,
+    *,
+    judged: Judged | None = None,
 ) -> Sequence[str]:
-    """As `SecondFactor.verify`: counted, and noted for the log."""
+    """As `SecondFactor.verify`: counted, told of, and noted for the log."""
+    now = service.now()
+
+    def tell(connection: Connection, judgement: Judgement) -> None:
+        if judgement.reason:
+            failure = Failure(user.id, judgement.reason, judgement.locked)
+            service.outbox.login_failed(connection, failure, "" if judged else call.client, now)
+        if judged:
+            judged(connection, judgement.reason, judgement.amr)
+
     try:
-        amr = service.second_factor.verify(user, proof, service.now(), challenge)
+        amr = service.second_factor.verify(user, proof, now, challenge, tell)
     except Refusal as refusal:
         _note(service, call, _OUTCOMES.get(refusal.status, "refused"), refusal.reason)
         raise

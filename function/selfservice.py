@@ -6,7 +6,7 @@ import uuid
 
 from flask import Response
 
-from function import names
+from function import lifecycle, names
 from function.answers import document, empty
 from function.call import Call
 from function.errors import PolicyError, Refusal
@@ -38,12 +38,12 @@ def sign_up(service: Service, call: Call) -> Response:
         name = names.normalise(fields["username"])
     except ValueError as error:
         raise Refusal(422, f"This cannot be a user name: {error}.", reason="name") from None
-    _check(service, fields["password"], name)
+    check(service, fields["password"], name)
     _count(service, call, "sign-up")
     if service.database.read(lambda connection: users.by_name(connection, name)):
         raise _taken()
-    user = User(str(uuid.uuid4()), name, _hash(service, call, fields["password"]), None, service.now())
-    if not service.database.write(name, lambda connection: users.add(connection, user)):
+    user = User(str(uuid.uuid4()), name, hashed(service, call, fields["password"]), None, service.now())
+    if not service.database.write(name, lambda connection: lifecycle.create(connection, service.outbox, user)):
         raise _taken()
     call.notes |= {"user": user.id}
     return document({"sub": user.id, "preferred_username": name}, 201)
@@ -58,12 +58,12 @@ def change_password(service: Service, call: Call) -> Response:
     fields = call.fields(("password", "new_password"))
     if fields.keys() != {"password", "new_password"}:
         raise Refusal(400, "Send password and new_password.")
-    _check(service, fields["new_password"], user.name)
+    check(service, fields["new_password"], user.name)
     attempt = attempted(service, call, user.name, fields["password"])
     # Not 401: the token is right, and a client that renews it and tries again would be guessing.
     if attempt.user is None or attempt.user.id != user.id or attempt.user.password_hash is None:
         raise Refusal(403, "The current password is wrong.", reason=attempt.reason)
-    verified, fresh = attempt.user.password_hash, _hash(service, call, fields["new_password"])
+    verified, fresh = attempt.user.password_hash, hashed(service, call, fields["new_password"])
 
     def work(connection: Connection) -> bool:
         changed = users.swap_hash(connection, user.id, verified, fresh)
@@ -85,8 +85,10 @@ def reset_password(service: Service, call: Call) -> Response:
     fields = call.fields(("username", "token", "new_password"))
     if fields.keys() == {"username"}:
         _count(service, call, "reset")
+        # Without a sink there is nobody who would send it: then an operator has `users reset`.
         with contextlib.suppress(ValueError):
-            service.resets.request(names.normalise(fields["username"]), service.now())
+            if service.settings.sink:
+                service.resets.request(names.normalise(fields["username"]), service.now())
         service.wait(call.started + ASKED_SECONDS - time.monotonic())
         return empty(202)
     if fields.keys() != {"token", "new_password"}:
@@ -96,8 +98,8 @@ def reset_password(service: Service, call: Call) -> Response:
     if user is None:
         raise _no_token("unknown or expired")
     call.notes |= {"user": user.id}
-    _check(service, fields["new_password"], user.name)
-    fresh = _hash(service, call, fields["new_password"])
+    check(service, fields["new_password"], user.name)
+    fresh = hashed(service, call, fields["new_password"])
     if not service.resets.redeem(token, user, fresh, service.now()):
         raise _no_token("used meanwhile")
     return empty()
@@ -115,14 +117,24 @@ def _count(service: Service, call: Call, what: str) -> None:
         evaluation.settle(ok=False, exists=False)
 
 
-def _check(service: Service, password: str, name: str) -> None:
+def check(service: Service, password: str, name: str) -> None:
+    """Let a password pass that the policy lets the user of this name set.
+
+    Raises:
+        Refusal: 422 with what is wrong with it.
+    """
     try:
         service.policy.check(password, name)
     except PolicyError as error:
         raise Refusal(422, f"{str(error).capitalize()}.", reason="policy") from None
 
 
-def _hash(service: Service, call: Call, password: str) -> str:
+def hashed(service: Service, call: Call, password: str) -> str:
+    """The hash to store of a password that may be set.
+
+    Raises:
+        Refusal: 503 when there is no time to make it.
+    """
     patience = call.patience(service.settings.login_deadline)
     with service.setting.place(patience):
         stored, _ = service.setting.run(lambda: service.passwords.hash(password), patience)

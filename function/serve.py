@@ -68,16 +68,20 @@ def serve() -> int:
         service=service.about,
     )
     gevent.spawn(service.warm)
+    service.deliver(gevent.spawn)
     # What is here now stays: the collector need not look at it again.
     gc.freeze()
     gc.enable()
     stopping.wait()
     logs.line("INFO", "stopping", shutdown_delay=settings.shutdown_delay, grace_period=settings.grace_period)
     service.draining = True
+    end = time.monotonic() + settings.shutdown_delay + settings.grace_period
     unfinished = server.drain(settings.shutdown_delay, settings.grace_period)
+    # What is left of the time is for events. Those that are left are in the database, for the next instance.
+    undelivered = service.stop_delivery(end - time.monotonic())
     if not unfinished:
         service.database.close()
-    logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished)
+    logs.line("WARNING" if unfinished else "INFO", "stopped", unfinished=unfinished, undelivered=undelivered)
     return 1 if unfinished else 0
 
 

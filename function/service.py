@@ -13,24 +13,28 @@ from typing import TYPE_CHECKING
 
 from function import quota
 from function.admission import Admission
+from function.delivery import Delivery
 from function.devices import Devices
 from function.errors import StoreUnavailableError
 from function.gate import Gate
 from function.hashing import HashLane
 from function.lanes import Lane, Share, ThreadLane
 from function.metrics import Metrics
+from function.outbox import Outbox
 from function.passwords import Passwords
 from function.policy import Policy
 from function.resets import Resets
 from function.sealing import Sealer
 from function.sessions import Sessions
 from function.settings import Settings
+from function.sink import HttpSink
 from function.store import keys
 from function.store.base import Database
 from function.store.locate import locate, opened
 from function.throttle import Limits
 
 if TYPE_CHECKING:
+    from function.oidc import Senders
     from function.second_factor import SecondFactor
     from function.tokens import Tokens
 
@@ -42,6 +46,8 @@ class Service:
         instance: a random name. It tells instances apart without telling anybody about hosts or pods.
         hashing: where logins are hashed.
         setting: where passwords that are set are hashed.
+        outbox: what is told to K_SINK.
+        delivery: tells it.
         draining: set when the instance is about to stop; readiness says so.
     """
 
@@ -66,6 +72,21 @@ class Service:
         self.setting = HashLane(Share(self._hash_lane), Admission(threads, settings.hash_cost, settings.login_queue))
         self.policy = Policy(settings)
         self._location = locate(settings.database_url, environ)
+        # A lane for what goes out: it waits for others, and nobody waits for it.
+        self._lane = store_lane
+        outside = store_lane(1)
+        self.delivery = Delivery(
+            lambda: self.database,
+            HttpSink(settings, outside).send,
+            outside.signal,
+            self.metrics,
+            self.instance,
+            limit=settings.outbox_limit,
+            attempts=settings.outbox_attempts,
+            lease=settings.outbox_lease,
+            poll=settings.outbox_poll,
+        )
+        self.outbox = Outbox(on=bool(settings.sink), wake=self.delivery.wake)
         self.about = {
             "instance": self.instance,
             "host": socket.gethostname(),
@@ -88,11 +109,12 @@ class Service:
             self._random_key("refresh-mac"),
             lifetime=self.settings.session_lifetime,
             grace=self.settings.refresh_grace,
+            outbox=self.outbox,
         )
 
     @cached_property
     def resets(self) -> Resets:
-        return Resets(self.database, self.settings.reset_ttl)
+        return Resets(self.database, self.settings.reset_ttl, self.outbox)
 
     @cached_property
     def devices(self) -> Devices:
@@ -142,6 +164,22 @@ class Service:
             client_id=self.settings.client_id,
             ttl=self.settings.access_token_ttl,
         )
+
+    @cached_property
+    def senders(self) -> "Senders":
+        self._load("function.oidc")
+        from function.oidc import Senders  # noqa: PLC0415
+
+        return Senders(self.settings, self._lane(1))
+
+    def deliver(self, spawn: Callable[[Callable[[], None]], object]) -> None:
+        """Begin to deliver events where there is a sink; `spawn` runs a function beside all else."""
+        if self.settings.sink:
+            spawn(self.delivery.run)
+
+    def stop_delivery(self, seconds: float) -> int | None:
+        """Deliver what is left within so many seconds; how many are left after that, None where there is no sink."""
+        return self.delivery.drain(seconds).waiting if self.settings.sink else None
 
     def warm(self) -> None:
         """Make ready what the first login needs and readiness does not."""

@@ -25,6 +25,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from function.errors import Refusal, SecondFactorNeededError
+from function.outbox import SILENT, Outbox
 from function.store import sessions as rows
 from function.store import users
 from function.store.base import Connection, Database
@@ -84,13 +85,14 @@ def judge(session: Session, generation: int, now: int, grace: int) -> Judgement:
 class Sessions:
     """Begin, refresh and end sessions. Times are whole Unix seconds."""
 
-    def __init__(self, database: Database, key: bytes, *, lifetime: int, grace: int) -> None:
+    def __init__(self, database: Database, key: bytes, *, lifetime: int, grace: int, outbox: Outbox = SILENT) -> None:
         self._database = database
         self._key = key
         self._lifetime = lifetime
         self._grace = grace
+        self._outbox = outbox
 
-    def begin(self, user: User, now: int, amr: Sequence[str] = ("pwd",)) -> Grant | None:
+    def begin(self, user: User, now: int, amr: Sequence[str] = ("pwd",), *, client: str = "") -> Grant | None:
         """Start a session of `user`, the row with the hash that the password was checked against.
 
         None where that row has changed since then: the user was disabled or has another hash. Hashing takes long
@@ -111,6 +113,8 @@ class Sessions:
             if "mfa" not in amr and users.has_second_factor(connection, user.id):
                 raise SecondFactorNeededError
             rows.add(connection, session)
+            data = {"sid": session.id, "client": client, "amr": list(amr)}
+            self._outbox.add(connection, "login.succeeded", user.id, data, now)
             return self._grant(current, session, presented)
 
         return self._database.write(user.name, work)
@@ -169,6 +173,8 @@ class Sessions:
         user = users.by_id(connection, session.user_id)
         if judgement in {Judgement.REUSED, Judgement.EXPIRED} or user is None or user.disabled_at is not None:
             rows.end(connection, session.id)
+            if judgement is Judgement.REUSED:
+                self._outbox.add(connection, "token.reuse_detected", session.user_id, {"sid": session.id}, now)
             return judgement.value if judgement in {Judgement.REUSED, Judgement.EXPIRED} else "disabled user"
         current = session.generation
         if judgement is Judgement.ROTATE:

@@ -3,103 +3,21 @@
 A row is a field of `Settings`; whatever is not in the environment, or is empty there, has its default.
 """
 
-import base64
 import dataclasses
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from function.errors import SettingsError
+from function.event_settings import EventSettings
+from function.kinds import IDENTIFIER, KEKS, ORIGINS, SECRETS, SWITCH, integer, matching, row, seconds
 
-#: A pepper or bearer token shorter than this can be guessed: 32 characters of hex are 128 bits.
-MIN_SECRET = 32
-#: A key-encryption key is one of AES-256.
-KEK_BYTES = 32
 #: Longest life of an access token in seconds. A signing key is kept for as long after it has signed for the last time.
 MAX_ACCESS_TOKEN_TTL = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a row's text becomes a value: `parse` raises ValueError; `range` completes "must be ..."."""
-
-    parse: Callable[[str], Any]
-    range: str
-
-
-def integer(low: int, high: int) -> Kind:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,12}", text) or not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return Kind(parse, f"a whole number from {low} to {high}")
-
-
-def seconds(low: float, high: float) -> Kind:
-    def parse(text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
-            raise ValueError(text)
-        return float(text)
-
-    return Kind(parse, f"a number of seconds from {low:g} to {high:g}")
-
-
-def matching(pattern: str, says: str) -> Kind:
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(text)
-        return text
-
-    return Kind(parse, says)
-
-
-def _secrets(text: str) -> tuple[str, ...]:
-    values = tuple(part.strip() for part in text.split(",")) if text else ()
-    if any(len(value) < MIN_SECRET for value in values):
-        raise ValueError(text)
-    return values
-
-
-def _keks(text: str) -> tuple[bytes, ...]:
-    values = tuple(base64.b64decode(part.strip(), validate=True) for part in text.split(",")) if text else ()
-    if any(len(value) != KEK_BYTES for value in values):
-        raise ValueError(text)
-    return values
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    values = tuple(part.strip() for part in text.split(",")) if text else ()
-    if not all(
-        re.fullmatch(r"https?://[0-9a-z.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?", one) for one in values
-    ):
-        raise ValueError(text)
-    return values
-
-
-KEKS = Kind(_keks, f"one or more keys of {KEK_BYTES} bytes in base64, separated by commas (openssl rand -base64 32)")
-ORIGINS = Kind(_origins, "origins such as https://app.example, as browsers send them, separated by commas")
-SECRETS = Kind(_secrets, f"one or more secrets of at least {MIN_SECRET} characters, separated by commas")
-
-
-def _switch(text: str) -> bool:
-    if text not in {"on", "off"}:
-        raise ValueError(text)
-    return text == "on"
-
-
-SWITCH = Kind(_switch, "on or off")
-IDENTIFIER = matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
-
-
-def row(env: str, kind: Kind, default: str, text: str, *, secret: bool = False) -> Any:
-    """One setting. `default` is written as a person would write it in the environment."""
-    return dataclasses.field(metadata={"env": env, "kind": kind, "default": default, "help": text}, repr=not secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(EventSettings):
     """The function's settings, parsed. Times are seconds, sizes are bytes."""
 
     host: str = row(
@@ -324,13 +242,6 @@ class Settings:
         "follow at each login.",
         secret=True,
     )
-    events_token: str = row(
-        "EVENTS_TOKEN",
-        matching(rf"|[\x21-\x7e]{{{MIN_SECRET},}}", f"at least {MIN_SECRET} visible ASCII characters"),
-        "",
-        "Bearer token that CloudEvents must bring. Empty: events are off.",
-        secret=True,
-    )
     cors_origins: tuple[str, ...] = row(
         "CORS_ORIGINS",
         ORIGINS,
@@ -409,7 +320,7 @@ def variables() -> tuple[str, ...]:
 def markdown() -> str:
     """The rows as the table of docs/settings.md."""
     lines = ["| Variable | Default | Range | What it does |", "|---|---|---|---|"]
-    for field in dataclasses.fields(Settings):
+    for field in sorted(dataclasses.fields(Settings), key=lambda field: field.name in EventSettings.__slots__):
         data = field.metadata
         default = f"`{data['default']}`" if data["default"] else "(empty)"
         lines.append(f"| `{data['env']}` | {default} | {data['kind'].range} | {data['help']} |")

@@ -5,6 +5,6 @@ locate.py     DATABASE_URL -> where; opens it
 sqlite.py     the embedded one
 postgres.py   the one for several machines
 migrations.py numbered SQL files, applied once
-users.py sessions.py resets.py keys.py throttle.py
+users.py sessions.py resets.py keys.py throttle.py outbox.py inbox.py
               the SQL, portable: `?` for parameters, and nothing that only one database knows
 """

@@ -61,12 +61,14 @@ def set_amr(connection: Connection, session_id: str, amr: str) -> None:
     connection.change("UPDATE sessions SET amr = ? WHERE id = ?", amr, session_id)
 
 
-def end(connection: Connection, session_id: str) -> None:
-    connection.change("DELETE FROM sessions WHERE id = ?", session_id)
+def end(connection: Connection, session_id: str) -> int:
+    """End one; how many there were."""
+    return connection.change("DELETE FROM sessions WHERE id = ?", session_id)
 
 
-def end_all(connection: Connection, user_id: str) -> None:
-    connection.change("DELETE FROM sessions WHERE user_id = ?", user_id)
+def end_all(connection: Connection, user_id: str) -> int:
+    """End those of the user; how many there were."""
+    return connection.change("DELETE FROM sessions WHERE user_id = ?", user_id)
 
 
 def end_others(connection: Connection, user_id: str, keep: str) -> None:

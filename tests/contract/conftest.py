@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from docker_engine import missing
+from sink import Sink, listening
 
 #: Environment of every target: small enough limits that a test can reach them, at the lowest cost that is allowed.
 SETTINGS: Mapping[str, str] = {
@@ -73,6 +75,10 @@ class Mode(Protocol):
         """What it lacks to run here, in words; None where it can."""
         ...
 
+    def this_machine(self, config: pytest.Config) -> str | None:
+        """An address of this machine that its targets reach; None where they reach none."""
+        ...
+
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> AbstractContextManager[Target]:
         """Start a target with `settings` as its environment and `folder` for its files; stop it at the end."""
         ...
@@ -113,10 +119,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def events_sink() -> Iterator[Sink]:
+    """Where all targets send their events; on every address, for a container reaches this machine by its bridge."""
+    with listening("0.0.0.0") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, events_sink: Sink
+) -> Iterator[Target]:
     mode = MODES[request.param]
-    with mode.start(request.config, tmp_path_factory.mktemp(mode.name), SETTINGS) as started:
+    here = mode.this_machine(request.config)
+    settings = {**SETTINGS, "K_SINK": f"http://{here}:{events_sink.port}/"} if here else SETTINGS
+    with mode.start(request.config, tmp_path_factory.mktemp(mode.name), settings) as started:
         yield started
+
+
+@pytest.fixture
+def sink(request: pytest.FixtureRequest, target: Target, events_sink: Sink) -> Sink:
+    """The sink, where the target reaches it."""
+    mode = MODES[request.node.callspec.params["target"]]
+    if mode.this_machine(request.config) is None:
+        missing(f"way from a target of mode {mode.name} to a sink of the test's", "run the other modes")
+    return events_sink
 
 
 class Account(NamedTuple):

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jsonschema
 import kubernetes.client.models
 import pydantic
 import pytest
 
 from emulator.core.admission import AdmissionConfig, admit, prune
 from function import settings
+from function.events import TYPES
+from function.oidc import allows
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 
@@ -25,6 +28,14 @@ FOLDERS = {
         ("Service", "login-postgres"),
         ("StatefulSet", "login-postgres"),
     },
+    "overlays/events": {
+        SERVICE,
+        ("Broker", "login"),
+        ("SinkBinding", "login"),
+        ("Trigger", "login-events-in-user-provision"),
+        ("Trigger", "login-events-in-user-disable"),
+        ("Trigger", "login-events-in-session-revoke"),
+    },
     "overlays/kubernetes": {
         SERVICE,
         ("Secret", "login-database"),
@@ -35,6 +46,46 @@ FOLDERS = {
         ("PodDisruptionBudget", "login"),
         ("Ingress", "login"),
     },
+}
+
+
+def _object(*required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": list(required), "properties": properties}
+
+
+TEXT = {"type": "string", "minLength": 1}
+REF = _object("apiVersion", "kind", "name", apiVersion=TEXT, kind=TEXT, name=TEXT, namespace=TEXT)
+DESTINATION = _object(ref=REF, uri=TEXT, CACerts=TEXT, audience=TEXT)
+DELIVERY = _object(
+    retry={"type": "integer", "minimum": 0},
+    backoffPolicy={"enum": ["linear", "exponential"]},
+    backoffDelay={"type": "string", "pattern": r"^PT[0-9.]+S$"},
+    timeout=TEXT,
+    deadLetterSink=DESTINATION,
+)
+#: What Knative Eventing's CustomResourceDefinitions know of the kinds here (config/core/resources of its repository).
+EVENTING = {
+    "Broker": ("eventing.knative.dev/v1", _object(config=REF, delivery=DELIVERY)),
+    "Trigger": (
+        "eventing.knative.dev/v1",
+        _object(
+            "subscriber",
+            broker=TEXT,
+            filter=_object(attributes={"type": "object", "additionalProperties": TEXT}),
+            subscriber=DESTINATION,
+            delivery=DELIVERY,
+        ),
+    ),
+    "SinkBinding": (
+        "sources.knative.dev/v1",
+        _object(
+            "sink",
+            "subject",
+            sink=DESTINATION,
+            subject=REF,
+            ceOverrides=_object(extensions={"type": "object", "additionalProperties": TEXT}),
+        ),
+    ),
 }
 
 
@@ -103,7 +154,7 @@ def test_each_folder_builds_what_it_says(built: tuple[str, Objects]) -> None:
 
 def test_kubernetes_objects_have_no_unknown_or_missing_field(built: tuple[str, Objects]) -> None:
     for key, document in built[1].items():
-        if not document["apiVersion"].startswith("serving.knative.dev"):
+        if ".knative.dev/" not in document["apiVersion"]:
             assert faults(document, kubernetes_model(document)) == "", key
 
 
@@ -120,9 +171,45 @@ def test_the_strict_reading_finds_what_is_wrong(kustomize: Callable[[str], Objec
 
 
 def test_knative_admits_the_service_and_warns_of_nothing(kustomize: Callable[[str], Objects]) -> None:
-    kept, dropped = prune("Service", kustomize("base")[SERVICE])
-    assert dropped == []
-    assert admit("Service", kept, user="somebody", config=AdmissionConfig(), dry_run=True).warnings == ()
+    for folder in ("base", "overlays/events"):
+        kept, dropped = prune("Service", kustomize(folder)[SERVICE])
+        assert dropped == []
+        assert admit("Service", kept, user="somebody", config=AdmissionConfig(), dry_run=True).warnings == ()
+
+
+def test_knative_eventing_knows_every_field(kustomize: Callable[[str], Objects]) -> None:
+    objects = kustomize("overlays/events")
+    seen = set()
+    for (kind, name), document in objects.items():
+        if kind in EVENTING:
+            version, spec = EVENTING[kind]
+            assert document["apiVersion"] == version, name
+            schema = {"type": "object", "additionalProperties": False, "required": ["spec"]}
+            meta = {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+            jsonschema.validate(document, {**schema, "properties": {**meta, "spec": spec}})
+            seen.add(kind)
+    assert seen == set(EVENTING)
+
+
+def test_events_find_their_way(kustomize: Callable[[str], Objects]) -> None:
+    objects = kustomize("overlays/events")
+    container = objects[SERVICE]["spec"]["template"]["spec"]["containers"][0]
+    loaded = settings.load({item["name"]: item["value"] for item in container["env"] if "value" in item})
+    triggers = [document for (kind, _), document in objects.items() if kind == "Trigger"]
+    assert {trigger["spec"]["filter"]["attributes"]["type"] for trigger in triggers} == set(TYPES) - {"login.request"}
+    for trigger in triggers:
+        spec, name = trigger["spec"], trigger["metadata"]["name"]
+        assert ("Broker", spec["broker"]) in objects
+        assert (spec["subscriber"]["ref"]["kind"], spec["subscriber"]["ref"]["name"]) == SERVICE
+        assert spec["subscriber"]["audience"] == loaded.events_audience
+        # What Knative calls the Trigger's service account (pkg/auth/serviceaccount.go in knative.dev/eventing).
+        sender = f"system:serviceaccount:default:{name}oidc-eventing.knative.dev-trigger"
+        assert any(allows(pattern, sender) for pattern in loaded.events_senders)
+    binding = objects["SinkBinding", "login"]["spec"]
+    assert (binding["subject"]["kind"], binding["subject"]["name"]) == SERVICE
+    assert (binding["sink"]["ref"]["kind"], binding["sink"]["ref"]["name"]) in objects
+    assert loaded.events_issuer
+    assert loaded.events_keys
 
 
 def test_every_pod_meets_the_restricted_standard(built: tuple[str, Objects]) -> None:

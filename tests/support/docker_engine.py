@@ -64,6 +64,12 @@ class Engine:
         return client
 
     @functools.cached_property
+    def gateway(self) -> str:
+        """This machine's address on the network that containers are in by default."""
+        [config] = self.client.networks.get("bridge").attrs["IPAM"]["Config"]
+        return str(config["Gateway"])
+
+    @functools.cached_property
     def image(self) -> str:
         """Name of the function's image, built from the Dockerfile as a user would."""
         assert self.client

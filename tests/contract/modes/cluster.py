@@ -56,6 +56,10 @@ class ClusterMode:
         named = config.getoption("--kubeconfig") and config.getoption("--gateway")
         return None if named else "name a cluster with --kubeconfig and --gateway"
 
+    def this_machine(self, config: pytest.Config) -> str | None:
+        """None that is known: it may be anywhere."""
+        return None
+
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[ClusterTarget]:
         kubectl = ["kubectl", "--kubeconfig", config.getoption("--kubeconfig"), "--namespace", NAMESPACE]

@@ -29,6 +29,10 @@ class EmulatorMode:
         """Nothing."""
         return None
 
+    def this_machine(self, config: pytest.Config) -> str | None:
+        """Itself."""
+        return "127.0.0.1"
+
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[EmulatorTarget]:
         emulator = LoginInEmulator(folder, settings)

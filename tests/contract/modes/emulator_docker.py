@@ -70,6 +70,12 @@ class EmulatorDockerMode:
         """Nothing as yet: a machine without an engine leaves each of these tests out by name, or fails it in CI."""
         return None
 
+    def this_machine(self, config: pytest.Config) -> str | None:
+        """The engine's end of the bridge."""
+        engine = config.pluginmanager.get_plugin("engine")
+        address: str = engine.gateway
+        return address
+
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[EmulatorDockerTarget]:
         engine = config.pluginmanager.get_plugin("engine")

@@ -53,6 +53,10 @@ class ProcessMode:
     def database_url(self, config: pytest.Config, folder: Path) -> str:
         return f"sqlite:///{folder}/login.db"
 
+    def this_machine(self, config: pytest.Config) -> str | None:
+        """Itself."""
+        return "127.0.0.1"
+
     @contextlib.contextmanager
     def start(self, config: pytest.Config, folder: Path, settings: Mapping[str, str]) -> Iterator[ProcessTarget]:
         own = {"HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": self.database_url(config, folder)}
