@@ -1,6 +1,9 @@
-"""Numbered SQL files (migrations/0001_what.sql), each applied once, in order, by whichever instance comes first."""
+"""Numbered SQL files (migrations/0001_what.sql), each applied once, in order, by whichever instance comes first.
 
-from collections.abc import Sequence
+What two people number at once arrives in any order: what is not noted as applied is missing, below the highest, too.
+"""
+
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from function.errors import StoreError
@@ -15,20 +18,26 @@ def files() -> Sequence[tuple[int, Path]]:
     return [(int(file.name[:4]), file) for file in sorted(_FOLDER.glob("[0-9][0-9][0-9][0-9]_*.sql"))]
 
 
-def missing(connection: Connection, applied: int) -> None:
-    """Apply what comes after `applied`. The caller holds the database's write lock, in one transaction for all of it.
+def complete(applied: Collection[int]) -> bool:
+    """Whether these are all that there are, and no others."""
+    return set(applied) == {number for number, _ in files()}
+
+
+def missing(connection: Connection, applied: Collection[int]) -> None:
+    """Apply what is not in `applied`. The caller holds the database's write lock, in one transaction for all of it.
 
     Raises:
         StoreError: the schema is newer than this program.
     """
     known = files()
-    if applied > known[-1][0]:
+    latest = max(applied, default=0)
+    if latest > known[-1][0]:
         raise StoreError(
-            f"The database has schema {applied}, newer than this program's {known[-1][0]}: run a newer image."
+            f"The database has schema {latest}, newer than this program's {known[-1][0]}: run a newer image."
         )
     connection.change(_TABLE)
     for number, file in known:
-        if number > applied:
+        if number not in applied:
             for statement in file.read_text().split(";\n"):
                 if statement.strip():
                     connection.change(statement)

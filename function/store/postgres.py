@@ -13,7 +13,7 @@ Imported late (see locate.py): psycopg costs as much as Flask does.
 import hashlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -129,7 +129,7 @@ class PostgresDatabase(Database):
 
     def _migrate(self) -> None:
         try:
-            if self._read(_applied) != migrations.files()[-1][0]:
+            if not migrations.complete(self._read(_applied)):
                 self._run(
                     "READ COMMITTED",
                     _MIGRATION_LOCK,
@@ -234,12 +234,11 @@ def _begin(session: _Session, begin: str, limit: int) -> _Session:
     return session
 
 
-def _applied(connection: Connection) -> int:
+def _applied(connection: Connection) -> Collection[int]:
     # A query, not to_regclass: that may answer from before the wait for the lock.
     if not connection.rows("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'migrations'"):
-        return 0
-    [(number,)] = connection.rows("SELECT COALESCE(MAX(number), 0) FROM migrations")
-    return int(number or 0)
+        return ()
+    return {int(number or 0) for (number,) in connection.rows("SELECT number FROM migrations")}
 
 
 def _words(error: BaseException) -> str:

@@ -13,7 +13,7 @@ A full disk, a lock that nobody releases and a file that is gone are answered as
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -142,7 +142,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    if _applied(connection) != migrations.files()[-1][0]:
+    if not migrations.complete(_applied(connection)):
         _transaction(connection, "BEGIN IMMEDIATE", lambda locked: migrations.missing(locked, _applied(connection)))
 
 
@@ -159,10 +159,10 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _applied(connection: sqlite3.Connection) -> int:
+def _applied(connection: sqlite3.Connection) -> Collection[int]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
-        return 0
-    return int(connection.execute("SELECT COALESCE(MAX(number), 0) FROM migrations").fetchone()[0])
+        return ()
+    return {number for (number,) in connection.execute("SELECT number FROM migrations")}
 
 
 def _identity(path: Path) -> tuple[int, int]:

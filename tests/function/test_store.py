@@ -62,6 +62,18 @@ def test_migrations_are_applied_once(database_url: str) -> None:
         database.close()
 
 
+def test_a_migration_that_arrives_after_a_later_one_is_applied(database: Database, database_url: str) -> None:
+    def never_there(connection: base.Connection) -> None:
+        connection.change("DROP TABLE password_resets")
+        connection.change("DELETE FROM migrations WHERE number = 4")
+
+    database.write("test", never_there)
+    again = open_database(database_url)
+    assert again.read(lambda connection: connection.rows("SELECT * FROM password_resets")) == []
+    again.close()
+    test_migrations_are_applied_once(database_url)
+
+
 def test_a_newer_schema_is_left_alone(database: Database, database_url: str) -> None:
     database.write(
         "test", lambda connection: connection.change("INSERT INTO migrations (number, name) VALUES (9999, 'x')")
