@@ -72,6 +72,8 @@ def login_request(service: Service, call: Call, data: Mapping[str, Any], once: O
     user = attempt.user
 
     def succeeded(connection: Connection, amr: Sequence[str]) -> Done:
+        if not users.unchanged(connection, user):
+            raise Refusal(503, "The account has changed meanwhile: send the event again.", headers={"Retry-After": "1"})
         if "mfa" not in amr and users.has_second_factor(connection, user.id):
             raise SecondFactorNeededError
         service.outbox.add(connection, "login.succeeded", user.id, {"client": "", "amr": list(amr)}, service.now())

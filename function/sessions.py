@@ -107,15 +107,14 @@ class Sessions:
         session = Session(presented.session_id, user.id, digest, 1, now, now, expires_at, " ".join(amr))
 
         def work(connection: Connection) -> Grant | None:
-            current = users.by_id(connection, user.id)
-            if current is None or current.disabled_at is not None or current.password_hash != user.password_hash:
+            if not users.unchanged(connection, user):
                 return None
             if "mfa" not in amr and users.has_second_factor(connection, user.id):
                 raise SecondFactorNeededError
             rows.add(connection, session)
             data = {"sid": session.id, "client": client, "amr": list(amr)}
             self._outbox.add(connection, "login.succeeded", user.id, data, now)
-            return self._grant(current, session, presented)
+            return self._grant(user, session, presented)
 
         return self._database.write(user.name, work)
 

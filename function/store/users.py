@@ -33,6 +33,12 @@ def by_id(connection: Connection, user_id: str) -> User | None:
     return _one(connection.rows(_BY_ID, user_id))
 
 
+def unchanged(connection: Connection, user: User) -> bool:
+    """Whether `user`, the row with the hash that a password was checked against, is not disabled and has that hash."""
+    current = by_id(connection, user.id)
+    return current is not None and current.disabled_at is None and current.password_hash == user.password_hash
+
+
 def has_second_factor(connection: Connection, user_id: str) -> bool:
     """Whether the user must bring a code to log in."""
     return bool(connection.rows("SELECT 1 FROM totp WHERE user_id = ? AND confirmed_at IS NOT NULL", user_id))
