@@ -26,12 +26,11 @@ def provision(service: Service, call: Call, data: Mapping[str, Any], once: Once)
 
     def effect(connection: Connection) -> Done:
         now = service.now()
-        user = users.by_name(connection, name)
-        created = user is None
-        if user is None:
-            user = User(str(uuid.uuid4()), name, stored, None, now)
-            lifecycle.create(connection, service.outbox, user)
-        elif stored is not None:
+        made = User(str(uuid.uuid4()), name, stored, None, now)
+        # An import may add the name at this very moment, under a subject of its own: who inserts it has created it.
+        created = lifecycle.create(connection, service.outbox, made)
+        user = users.by_name(connection, name) or made
+        if not created and stored is not None:
             users.set_hash(connection, name, stored)
         if "disabled" in data:
             lifecycle.disable(connection, service.outbox, user, now, disabled=data["disabled"])
