@@ -15,10 +15,10 @@ from function import totp
 from function.answers import document, empty
 from function.call import Call
 from function.errors import Refusal
-from function.login import attempted
 from function.oauth import Bearer, bearer
 from function.second_factor import off
 from function.second_step import FIELDS, proof_of, verified
+from function.selfservice import current_hash
 from function.service import Service
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -67,7 +67,7 @@ def _proved(service: Service, call: Call) -> Bearer:
     """The bearer, who has sent the current password and a second factor.
 
     Raises:
-        Refusal: 409 where there is none, 403 where either is wrong, and as `attempted` and `verified`.
+        Refusal: 409 where there is none, 403 where either is wrong, and as `current_hash` and `verified`.
     """
     held = bearer(service, call)
     fields = call.fields(("password", *FIELDS))
@@ -84,6 +84,4 @@ def _proved(service: Service, call: Call) -> Bearer:
 def _check_password(service: Service, call: Call, held: Bearer, fields: Mapping[str, str]) -> None:
     if "password" not in fields:
         raise Refusal(400, "Send password.")
-    attempt = attempted(service, call, held.user.name, fields["password"])
-    if attempt.user is None or attempt.user.id != held.user.id:
-        raise Refusal(403, "The current password is wrong.", reason=attempt.reason)
+    current_hash(service, call, held.user, fields["password"])

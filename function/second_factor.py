@@ -196,9 +196,14 @@ class SecondFactor:
     def _accept(self, connection: Connection, held: Totp, otp: str, now: int) -> str:
         try:
             secret = self._sealer.open(held.secret, _name(held.user_id))
-        except StoreError as error:
+        except StoreError:
             # As with a stored hash (N9). The recovery codes still open the account.
-            logs.line("ERROR", f"A stored secret cannot be used: {error}", user=held.user_id)
+            logs.line(
+                "ERROR",
+                "The secret of an authenticator cannot be opened, since it or `second-factor` in the table keys was "
+                "changed: restore the database, or let its user enrol anew after `login-function users mfa-reset`.",
+                user=held.user_id,
+            )
             return "unusable secret"
         found = totp.matching_step(secret, otp, now)
         if found is None:

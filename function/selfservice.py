@@ -50,20 +50,14 @@ def sign_up(service: Service, call: Call) -> Response:
 
 
 def change_password(service: Service, call: Call) -> Response:
-    """POST /password: the bearer's current password and a new one. The user's other sessions end (T6).
-
-    The current one is tried as at /login, so that whoever has found a token guesses no faster here.
-    """
+    """POST /password: the bearer's current password and a new one. The user's other sessions end (T6)."""
     user, session_id = bearer(service, call)
     fields = call.fields(("password", "new_password"))
     if fields.keys() != {"password", "new_password"}:
         raise Refusal(400, "Send password and new_password.")
     check(service, fields["new_password"], user.name)
-    attempt = attempted(service, call, user.name, fields["password"])
-    # Not 401: the token is right, and a client that renews it and tries again would be guessing.
-    if attempt.user is None or attempt.user.id != user.id or attempt.user.password_hash is None:
-        raise Refusal(403, "The current password is wrong.", reason=attempt.reason)
-    verified, fresh = attempt.user.password_hash, hashed(service, call, fields["new_password"])
+    verified = current_hash(service, call, user, fields["password"])
+    fresh = hashed(service, call, fields["new_password"])
 
     def work(connection: Connection) -> bool:
         changed = users.swap_hash(connection, user.id, verified, fresh)
@@ -75,6 +69,21 @@ def change_password(service: Service, call: Call) -> Response:
     if not service.database.write(user.name, work):
         raise Refusal(409, "The password was changed by somebody else meanwhile: log in with that one.")
     return empty()
+
+
+def current_hash(service: Service, call: Call, user: User, password: str) -> str:
+    """The stored hash of the bearer's current password, which was sent beside the token.
+
+    It is tried as at /login, so that whoever has found a token guesses no faster here.
+
+    Raises:
+        Refusal: 403 where it is wrong, and as `attempted`.
+    """
+    attempt = attempted(service, call, user.name, password)
+    # Not 401: the token is right, and a client that renews it and tries again would be guessing.
+    if attempt.user is None or attempt.user.id != user.id or attempt.user.password_hash is None:
+        raise Refusal(403, "The current password is wrong.", reason=attempt.reason)
+    return attempt.user.password_hash
 
 
 def reset_password(service: Service, call: Call) -> Response:

@@ -10,7 +10,7 @@ import pytest
 
 from function import accounts, recovery, settings, totp
 from function.challenges import Challenges
-from function.errors import Refusal, SecondFactorNeededError
+from function.errors import InputError, Refusal, SecondFactorNeededError
 from function.second_factor import Proof, SecondFactor, State
 from function.service import Service
 from function.sessions import Sessions
@@ -164,7 +164,7 @@ def test_m4_a_secret_that_was_moved_is_none_and_recovery_codes_still_open(
     move = "UPDATE totp SET secret = (SELECT secret FROM totp WHERE user_id = ?) WHERE user_id = ?"
     database.write("test", lambda connection: connection.change(move, ALICE.id, BOB.id))
     assert refused(lambda: factor.verify(BOB, Proof(code(secret)), NOW)) == (403, "unusable secret")
-    assert "A stored secret cannot be used" in capsys.readouterr().out
+    assert "The secret of an authenticator cannot be opened" in capsys.readouterr().out
     assert factor.verify(BOB, Proof("", codes[0]), NOW) == ("pwd", "mfa")
 
 
@@ -191,6 +191,7 @@ def guessed(factor: SecondFactor, secret: str, start: int, seconds: int) -> tupl
         except Refusal as refusal:
             if refusal.status == 403:
                 judged += 1
+                assert judged <= 100
                 continue
             if refusal.reason == "locked":
                 return judged, refusal.reason
@@ -258,6 +259,11 @@ def test_m6_an_administrators_reset_leaves_nothing(factor: SecondFactor, databas
     assert factor.confirm(ALICE, "s", code(again), NOW)
 
 
+def test_m6_resetting_nobody_says_so(database: Database) -> None:
+    with pytest.raises(InputError, match="no user 'nobody'"):
+        accounts.reset_second_factor(database, "nobody")
+
+
 def test_a_deleted_user_leaves_nothing(factor: SecondFactor, database: Database) -> None:
     secret, _ = enrolled(factor)
     guessed(factor, secret, NOW, 1)
@@ -268,18 +274,21 @@ def test_a_deleted_user_leaves_nothing(factor: SecondFactor, database: Database)
 
 
 #: One of several instances that judge the same at once; prints what became of it.
-INSTANCE = """
+INSTANCE = f"""
 import sys
 from function.errors import Refusal
-from function.second_factor import Proof
-from tests.function.conftest import open_database
-from tests.function.test_second_factor import ALICE, NOW, opened
-factor = opened(open_database(sys.argv[1]))
-challenge = factor.challenges.read(sys.argv[4], NOW) if sys.argv[4] else None
+from function.lanes import ThreadLane
+from function.second_factor import Proof, SecondFactor
+from function.store.locate import locate, opened
+from function.store.users import User
+from function.throttle import Limits
+database = opened(locate(sys.argv[1], {{}}), 1, ThreadLane)
+factor = SecondFactor(database, {KEY!r}, {LIMITS!r}, enrolment_ttl=900, challenge_ttl=300)
+challenge = factor.challenges.read(sys.argv[4], {NOW}) if sys.argv[4] else None
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    factor.verify(ALICE, Proof(sys.argv[2], sys.argv[3]), NOW, challenge)
+    factor.verify({ALICE!r}, Proof(sys.argv[2], sys.argv[3]), {NOW}, challenge)
     print(200)
 except Refusal as refusal:
     print(refusal.status)

@@ -128,6 +128,36 @@ def test_t6_no_session_that_began_meanwhile_outlives_a_disable_or_a_password_cha
     assert database.read(lambda connection: connection.rows("SELECT COUNT(*) FROM sessions")) == [(0,)]
 
 
+def test_m6_no_session_that_began_meanwhile_outlives_a_second_factor_that_was_turned_on(
+    sessions: Sessions, database: Database, database_url: str
+) -> None:
+    prelude = """
+        from function.errors import SecondFactorNeededError
+        from function.second_factor import SecondFactor
+        from function.throttle import Limits
+        factor = SecondFactor(database, b"k" * 32, Limits(5, 5, 5, 100, 1, 1000), enrolment_ttl=60, challenge_ttl=60)
+    """
+    login = """
+        begun = 0
+        while begun < 200:
+            try:
+                begun += sessions.begin(user, 0) is not None
+            except SecondFactorNeededError:
+                break
+        print(begun)
+    """
+    confirm = """
+        from function import totp
+        secret = factor.enrol(user, 0)
+        while not database.read(lambda connection: connection.rows("SELECT 1 FROM sessions")):
+            pass
+        factor.confirm(user, "the session that is kept", totp.code_at(secret, 0), 0)
+    """
+    outputs = race(database_url, *[prelude + login] * (PROCESSES - 1), prelude + confirm)
+    assert any(int(output[0]) for output in outputs[:-1])
+    assert database.read(lambda connection: connection.rows("SELECT COUNT(*) FROM sessions")) == [(0,)]
+
+
 def test_t6_a_logout_everywhere_leaves_nothing_that_a_refresh_could_bring_back(
     sessions: Sessions, database: Database, database_url: str
 ) -> None:
