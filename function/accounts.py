@@ -79,8 +79,8 @@ def set_hash(database: Database, name: str, password_hash: str) -> None:
     Raises:
         InputError: there is no such user.
     """
-    wanted = normal(name)
-    if not database.write(wanted, lambda connection: users.set_hash(connection, wanted, password_hash)):
+    wanted, now = normal(name), int(time.time())
+    if not database.write(wanted, lambda connection: users.set_hash(connection, wanted, password_hash, now)):
         raise _nobody(wanted)
 
 

@@ -142,7 +142,7 @@ def attempted(
     metrics = service.metrics
     metrics.add("login_hashes_submitted_total")
     wanted, account = _account(name)
-    guess = Guess(account, BROKER, Via.BROKER) if brokered else guess_of(service, call, account)
+    guess = Guess(account, BROKER, Via.BROKER) if brokered else guess_of(service, call, wanted, account)
 
     def tell(connection: Connection, failure: Failure) -> None:
         if failure.user_id:
@@ -178,12 +178,14 @@ def _account(name: str) -> tuple[str, str]:
     return wanted, throttle.account(wanted)
 
 
-def guess_of(service: Service, call: Call, account: str) -> Guess:
-    """An attempt on the account from where the call came."""
+def guess_of(service: Service, call: Call, name: str, account: str) -> Guess:
+    """An attempt on the account, which is that of the (normalised) name, from where the call came."""
     token = call.request.cookies.get(devices.COOKIE, "")
-    device = service.devices.device(account, token, service.now()) if token else ""
+    device = service.devices.device(account, token, service.now()) if token else None
     if device:
-        return Guess(account, DEVICE + device, Via.DEVICE)
+        known_from = service.database.read(lambda connection: users.devices_from(connection, name))
+        if known_from is not None and device.issued_at >= known_from:
+            return Guess(account, DEVICE + device.id, Via.DEVICE)
     return Guess(account, network(call.client), Via.NETWORK)
 
 

@@ -31,7 +31,7 @@ def provision(service: Service, call: Call, data: Mapping[str, Any], once: Once)
         created = lifecycle.create(connection, service.outbox, made)
         user = users.by_name(connection, name) or made
         if not created and stored is not None:
-            users.set_hash(connection, name, stored)
+            users.set_hash(connection, name, stored, now)
         if "disabled" in data:
             lifecycle.disable(connection, service.outbox, user, now, disabled=data["disabled"])
         call.notes["user"] = user.id

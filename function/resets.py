@@ -78,7 +78,7 @@ class Resets:
 
         def work(connection: Connection) -> bool:
             good = _holder(connection, _digest(token), now) is not None and rows.take(connection, _digest(token))
-            return good and users.set_hash(connection, user.name, password_hash)
+            return good and users.set_hash(connection, user.name, password_hash, now)
 
         return self._database.write(user.name, work)
 

@@ -42,7 +42,7 @@ def after_password(service: Service, call: Call) -> Response:
     if grant is None:
         raise invalid("the account changed meanwhile")
     response = granted(service, grant)
-    remember(service, response, guess_of(service, call, throttle.account(user.name)))
+    remember(service, response, guess_of(service, call, user.name, throttle.account(user.name)))
     return response
 
 

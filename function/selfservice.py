@@ -10,11 +10,11 @@ from function import lifecycle, names
 from function.answers import document, empty
 from function.call import Call
 from function.errors import PolicyError, Refusal
-from function.login import attempted
+from function.login import attempted, guess_of, remember
 from function.networks import network
 from function.oauth import bearer
 from function.service import Service
-from function.store import resets, sessions, users
+from function.store import resets, sessions, throttle, users
 from function.store.base import Connection
 from function.store.users import User
 from function.throttle import Guess, Via
@@ -58,17 +58,19 @@ def change_password(service: Service, call: Call) -> Response:
     check(service, fields["new_password"], user.name)
     verified = current_hash(service, call, user, fields["password"])
     fresh = hashed(service, call, fields["new_password"])
+    now = service.now()
 
     def work(connection: Connection) -> bool:
         changed = users.swap_hash(connection, user.id, verified, fresh)
         if changed:
             sessions.end_others(connection, user.id, session_id)
             resets.drop(connection, user.id)
+            users.forget_devices(connection, user.name, now)
         return changed
 
     if not service.database.write(user.name, work):
         raise Refusal(409, "The password was changed by somebody else meanwhile: log in with that one.")
-    return empty()
+    return _known(service, call, user)
 
 
 def current_hash(service: Service, call: Call, user: User, password: str) -> str:
@@ -111,7 +113,14 @@ def reset_password(service: Service, call: Call) -> Response:
     fresh = hashed(service, call, fields["new_password"])
     if not service.resets.redeem(token, user, fresh, service.now()):
         raise _no_token("used meanwhile")
-    return empty()
+    return _known(service, call, user)
+
+
+def _known(service: Service, call: Call, user: User) -> Response:
+    """Nothing but a device token: a new password has made those of before void."""
+    response = empty()
+    remember(service, response, guess_of(service, call, user.name, throttle.account(user.name)))
+    return response
 
 
 def _count(service: Service, call: Call, what: str) -> None:

@@ -60,17 +60,29 @@ def swap_hash(connection: Connection, user_id: str, old: str, new: str) -> bool:
     )
 
 
-def set_hash(connection: Connection, name: str, new: str) -> bool:
+def set_hash(connection: Connection, name: str, new: str, now: int) -> bool:
     """Set the hash of a new password; False where there is no such user.
 
-    It ends sessions (T6), voids resets and unlocks (A3).
+    It ends sessions (T6), voids resets, forgets devices and unlocks (A3).
     """
     if not connection.change("UPDATE users SET password_hash = ? WHERE name = ?", new, name):
         return False
     _end_sessions(connection, name)
     _void_resets(connection, name)
+    forget_devices(connection, name, now)
     throttle.clear(connection, name)
     return True
+
+
+def forget_devices(connection: Connection, name: str, now: int) -> None:
+    """Let no device be known by a token of before `now`: whoever knew the old password could have many."""
+    connection.change("UPDATE users SET devices_from = ? WHERE name = ?", now, name)
+
+
+def devices_from(connection: Connection, name: str) -> int | None:
+    """From which moment on device tokens count; None where there is no such user."""
+    rows = connection.rows("SELECT devices_from FROM users WHERE name = ?", name)
+    return int(rows[0][0] or 0) if rows else None
 
 
 def delete(connection: Connection, name: str) -> bool:

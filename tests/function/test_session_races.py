@@ -112,7 +112,7 @@ def test_t5_of_a_thief_and_its_victim_nobody_goes_on(sessions: Sessions, databas
     "ending",
     [
         "database.write('alice', lambda connection: users.set_disabled(connection, 'alice', 1))",
-        "database.write('alice', lambda connection: users.set_hash(connection, 'alice', 'another'))",
+        "database.write('alice', lambda connection: users.set_hash(connection, 'alice', 'another', 0))",
     ],
     ids=["disabled", "another password"],
 )
