@@ -7,6 +7,8 @@ PORT ?= 8080
 LOAD ?=
 # Rows of docs/contract.md for `make prove`; all without.
 ID ?=
+# Processes that share the tests, which wait more than they compute.
+WORKERS ?= 2
 # Options of a benchmark.
 BENCH ?=
 VENV := .venv
@@ -42,7 +44,7 @@ down: $(VENV)/ready ## stop what `make up` started
 
 test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
 
 prove: $(VENV)/dev ## break one line for each promise of docs/contract.md, and see its tests turn red: ID="a2 t5" for some
 	@$(BIN)/python tests/prove/run.py $(ID)

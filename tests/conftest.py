@@ -15,7 +15,8 @@ from testcontainers.core.container import DockerContainer
 
 ROOT = Path(__file__).parent.parent
 
-_figures: list[str] = []
+#: Property of a test's report: a sentence to print at the end.
+FIGURE = "figure"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,11 +28,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     engine.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, a file stays in one, and so does a mode of the contract suite.
+
+    A process would start another target whenever it comes to another mode.
+    """
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(str(parameters.get("target", item.path))))
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     yield  # after everything else that is summed up
-    for line in _figures:
-        terminalreporter.write_line(f"measured: {line}")
+    for report in terminalreporter.getreports("passed"):
+        for name, line in report.user_properties:
+            if name == FIGURE:
+                terminalreporter.write_line(f"measured: {line}")
     for report in terminalreporter.getreports("skipped"):
         reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
         if MISSING in reason:
@@ -71,7 +84,7 @@ def kubectl() -> str:
     return found or missing("kubectl", "run tools/kubectl")
 
 
-@pytest.fixture(scope="session")
-def figure() -> Callable[[str], None]:
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Takes a sentence with a figure, to be printed after the last test."""
-    return _figures.append
+    return lambda line: record_property(FIGURE, line)
