@@ -157,6 +157,7 @@ LEGACY = {cost: bcrypt.hashpw(RIGHT.encode(), bcrypt.gensalt(cost)).decode() for
         (Passwords(5).hash(RIGHT), WRONG),
         ("garbage", WRONG),
     ],
+    ids=map(str, range(99)),
 )
 def test_a1_a_refusal_is_one_hash_of_work(monkeypatch: pytest.MonkeyPatch, stored: str | None, password: str) -> None:
     work = []
