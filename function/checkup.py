@@ -17,6 +17,7 @@ from function.lanes import ThreadLane
 from function.passwords import Passwords
 from function.sealing import Sealer
 from function.settings import Settings
+from function.sink import SEND_SECONDS
 from function.store import keys, users
 from function.store.base import Database
 from function.store.locate import Location, SqliteFile, locate, opened
@@ -121,6 +122,15 @@ def _secrets(loaded: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]
         yield Finding("note", "PEPPER is empty: a copy of the database is enough to guess passwords offline.")
 
 
+def _events(loaded: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
+    if loaded.events_issuer and not (loaded.events_keys and loaded.events_senders):
+        yield Finding("warning", "EVENTS_ISSUER needs EVENTS_KEYS and EVENTS_SENDERS: without them nobody may send.")
+    if loaded.sink and loaded.outbox_lease <= 2 * SEND_SECONDS:
+        yield Finding(
+            "warning", "OUTBOX_LEASE is shorter than a slow sink takes: events would be sent twice. Set it to 60."
+        )
+
+
 #: What can be said of settings and machine alone.
 RULES: tuple[Callable[[Settings, Mapping[str, str]], Iterator[Finding]], ...] = (
     _issuer,
@@ -129,6 +139,7 @@ RULES: tuple[Callable[[Settings, Mapping[str, str]], Iterator[Finding]], ...] = 
     _threads,
     _descriptors,
     _secrets,
+    _events,
 )
 
 

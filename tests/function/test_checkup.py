@@ -28,6 +28,8 @@ def test_a_sound_set_up_is_ok(tmp_path: Path) -> None:
         ({"GRACE_PERIOD": "5"}, "warning: GRACE_PERIOD is shorter"),
         ({"SESSION_LIFETIME": "60", "REFRESH_GRACE": "60"}, "warning: REFRESH_GRACE is as long"),
         ({"HASH_THREADS": "256"}, "warning: HASH_THREADS is 256 on"),
+        ({"EVENTS_ISSUER": "https://a", "EVENTS_KEYS": "https://a/keys"}, "warning: EVENTS_ISSUER needs"),
+        ({"K_SINK": "http://sink", "OUTBOX_LEASE": "20"}, "warning: OUTBOX_LEASE is shorter"),
         ({}, "note: PEPPER is empty"),
         ({}, "note: There are no users"),
     ],

@@ -1,6 +1,9 @@
 """The outbox, and its way to the sink (C3)."""
 
+import datetime as dt
+import ipaddress
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -8,8 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sink import Sink, listening
 
 from function.delivery import BACK_OFF, Delivery, Outcome, Sent, back_off, judge
@@ -19,7 +27,7 @@ from function.outbox import TYPES, Outbox
 from function.store import outbox as rows
 from function.store.base import Database
 from function.store.outbox import Depth, Waiting
-from tests.function.conftest import PATIENCE, Served, command, environment
+from tests.function.conftest import PASSWORD, PATIENCE, Served, command, environment
 
 Serve = Callable[..., Served]
 EVENT = Waiting("1", "user", "login.failed", "{}", 0, 0)
@@ -294,6 +302,45 @@ def test_c3_attributes_are_those_of_the_binding(serve: Serve, sink: Sink, tmp_pa
         < 300
     )
     assert event.data == {"sub": "user", "number": 0}
+
+
+def test_c3_a_login_is_told_though_its_instance_is_killed_at_once(serve: Serve, unused_port: int) -> None:
+    settings = {"K_SINK": f"http://127.0.0.1:{unused_port}/", "OUTBOX_LEASE": "1", "OUTBOX_POLL": "0.2"}
+    killed = serve(**settings)
+    alice = {"username": "alice", "password": PASSWORD}
+    tokens = requests.post(f"{killed.url}/login", json=alice, timeout=PATIENCE).json()
+    killed.process.kill()
+    killed.process.wait(PATIENCE)
+    sub = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sub"]
+    with listening(port=unused_port) as sink:
+        serve(**settings)
+        sink.until("login.succeeded", user=sub)
+
+
+def test_c3_a_sink_is_believed_by_the_authorities_of_the_binding(serve: Serve, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sink")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    (tmp_path / "sink.pem").write_text(plain + pem)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "sink.pem")
+    seed(tmp_path, "user.created")
+    with listening(tls=tls) as sink:
+        distrusting = serve(K_SINK=sink.url)
+        assert "CERTIFICATE_VERIFY_FAILED" in distrusting.line("an event was not delivered")["reason"]
+        assert distrusting.stop() == 0
+        serve(K_SINK=sink.url, K_CA_CERTS=pem, OUTBOX_POLL="0.2")
+        sink.until("user.created", user="user")
 
 
 def test_c3_what_was_set_aside_is_listed_retried_and_dropped(serve: Serve, sink: Sink, tmp_path: Path) -> None:

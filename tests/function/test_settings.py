@@ -37,6 +37,14 @@ def test_an_empty_variable_is_not_set() -> None:
         ("ISSUER", "login.example"),
         ("AUDIENCE", "two words"),
         ("HOST", "a b"),
+        ("K_SINK", "broker"),
+        ("K_CE_OVERRIDES", "tenant=a"),
+        ("K_CE_OVERRIDES", "[]"),
+        ("K_CE_OVERRIDES", '{"extensions": ["tenant"]}'),
+        ("K_CE_OVERRIDES", '{"extensions": {"Tenant": "a"}}'),
+        ("K_CE_OVERRIDES", '{"extensions": {"tenant": 1}}'),
+        ("K_CE_OVERRIDES", '{"extensions": {"subject": "a"}}'),
+        ("EVENTS_KEYS", "jwks.json"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(variable: str, value: str) -> None:
@@ -44,6 +52,12 @@ def test_a_bad_value_is_one_sentence_that_names_the_variable(variable: str, valu
         settings.load({variable: value})
     assert str(error.value).startswith(f"{variable} must be ")
     assert str(error.value).endswith(f"not {value!r}.")
+
+
+def test_what_a_sink_binding_sets_is_taken() -> None:
+    extensions = '{"extensions": {"tenant": "a", "zone": "b c"}}'
+    assert settings.load({"K_CE_OVERRIDES": extensions}).ce_overrides == {"tenant": "a", "zone": "b c"}
+    assert settings.load({"K_CE_OVERRIDES": "{}", "K_SINK": "http://broker-ingress.knative-eventing.svc.cluster.local"})
 
 
 @pytest.mark.parametrize("variable", ["PEPPER", "EVENTS_TOKEN", "DATABASE_URL"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +34,7 @@ class Sink:
     open: while it is not set, requests are kept waiting.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[Received] = []
         self.answers: list[int] = []
         self.status = 202
@@ -57,7 +58,9 @@ class Sink:
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/events"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/events"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def of(self, user: str) -> list[Received]:
@@ -78,8 +81,8 @@ class Sink:
 
 
 @contextlib.contextmanager
-def listening(host: str = "127.0.0.1", port: int = 0) -> Iterator[Sink]:
-    sink = Sink(host, port)
+def listening(host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Sink]:
+    sink = Sink(host, port, tls)
     try:
         yield sink
     finally:
