@@ -24,6 +24,7 @@ from functools import partial
 from typing import NamedTuple
 
 from function import logs
+from function.errors import StoreUnavailableError
 from function.lanes import Signal
 from function.metrics import Metrics
 from function.store import outbox as rows
@@ -32,7 +33,7 @@ from function.store.outbox import Depth, Waiting
 
 #: Longest pause of an event between two attempts, in seconds.
 BACK_OFF = 300
-#: Pauses of an instance after a look that found nothing to deliver or delivered nothing: doubling from the first.
+#: The first pause of an instance, in seconds, after a look that found nothing or an attempt that failed; they double.
 FIRST_LOOK = 0.05
 #: How often, in seconds, an instance sees to OUTBOX_LIMIT, and how many events it may drop then.
 TRIM_SECONDS, TRIM_MOST = 5.0, 1000
@@ -45,6 +46,10 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     AGAIN = "retried"
     PARKED = "parked"
+
+
+#: Of an event, and so the next can follow.
+_DONE = {Outcome.DELIVERED, Outcome.PARKED}
 
 
 class Sent(NamedTuple):
@@ -124,12 +129,18 @@ class Delivery:
         while not self._stopped.is_set():
             self._woken.clear()
             last = self._step()
-            if last is Outcome.DELIVERED or (last is None and self._woken.wait(pause)):
+            if last in _DONE:
                 pause = FIRST_LOOK
+            elif last is Outcome.AGAIN:
+                # Nothing that comes meanwhile is a reason to look sooner: it is for the same sink.
+                self._stopped.wait(pause)
+                pause = min(2 * pause, self._poll)
+            elif self._woken.wait(pause):
+                # By then what it was woken for is committed, and answered: an answer takes as long with an event to
+                # send as without (A1).
+                pause = FIRST_LOOK
+                self._stopped.wait(pause)
             else:
-                # After a failure nothing that comes meanwhile is a reason to look sooner: it is for the same sink.
-                if last is not None:
-                    self._stopped.wait(pause)
                 pause = min(2 * pause, self._poll)
         self._ended.set()
 
@@ -139,7 +150,7 @@ class Delivery:
         self._stopped.set()
         self._woken.set()
         self._ended.wait(seconds)
-        while time.monotonic() < end and self._step() is Outcome.DELIVERED:
+        while time.monotonic() < end and self._step() in _DONE:
             pass
         self._trimmed = float("-inf")
         self._guarded(self._trim)
@@ -154,6 +165,9 @@ class Delivery:
         """What the database refuses now it may grant later; and no mistake of ours may end the delivery for good."""
         try:
             return work()
+        except StoreUnavailableError as error:
+            logs.line("WARNING", "the outbox waits for the database", reason=str(error))
+            return Outcome.AGAIN
         except Exception:  # noqa: BLE001 - logged whole
             logs.line(
                 "ERROR", "the outbox cannot be delivered", error="".join(traceback.format_exception(*sys.exc_info()))

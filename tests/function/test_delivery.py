@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sink import Sink, listening
 
 from function.delivery import BACK_OFF, Delivery, Outcome, Sent, back_off, judge
+from function.errors import StoreUnavailableError
 from function.lanes import ThreadLane
 from function.metrics import Metrics
 from function.outbox import TYPES, Outbox
@@ -163,6 +164,26 @@ def test_c3_over_the_limit_the_least_are_dropped_the_oldest_first(database: Data
     assert [event.subject for event in waiting(database)] == ["b"]
 
 
+def test_c3_what_is_set_aside_holds_up_nothing(database: Database) -> None:
+    add(database, *["user.created"] * 20, "login.succeeded")
+    sent: list[Waiting] = []
+    deliver = delivery(database, {"user.created": 400}, sent)
+    deliver._ended.set()  # it was not running
+    assert deliver.drain(PATIENCE) == Depth(0, 20)
+    assert len(sent) == 21
+
+
+def test_c3_while_the_database_is_lost_it_waits(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    def lost() -> Database:
+        raise StoreUnavailableError("lost")
+
+    deliver = delivery(database, {}, [])
+    deliver._database = lost
+    assert deliver._step() is Outcome.AGAIN
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["severity"], line["reason"]) for line in told} == {("WARNING", "lost")}
+
+
 def test_c3_a_delivery_that_meets_an_error_goes_on(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     add(database, "user.created")
     sent: list[Waiting] = []
@@ -196,6 +217,7 @@ def test_c3_an_idle_instance_does_not_ask_all_the_time(database: Database) -> No
 #: Adds 50 events of each of 4 users, whose ids it takes.
 WRITER = """
 import sys
+from function.errors import StoreUnavailableError
 from function.lanes import ThreadLane
 from function.outbox import Outbox
 from function.store.locate import locate
