@@ -21,6 +21,10 @@ EVENTS = {"Authorization": f"Bearer {SETTINGS['EVENTS_TOKEN']}", "Content-Type":
 WRONG = "not the password at all"
 
 
+#: Seconds that a request may take to be judged on a busy machine.
+SLOW = 8
+
+
 class App:
     """An authenticator app, by RFC 6238 and nothing else. It shows each code once, as the person waits for the next."""
 
@@ -35,8 +39,8 @@ class App:
         while self._now() < self._shown - 1:
             assert time.monotonic() < end
             time.sleep(0.2)
-        # A test that was slow has let codes pass.
-        self._shown = max(self._shown, self._now() - 1)
+        # A test that was slow has let codes pass. The oldest that is taken now is not for long: on its way it expires.
+        self._shown = max(self._shown, int(time.time() + SLOW) // 30 - 1)
         return self._code(self._shown)
 
     def wrong(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.contract.conftest import Account, Api, Target
+from tests.contract.conftest import Account, Api, Target, eventually
 
 ROUTES = {
     "/login": "POST",
@@ -139,8 +139,15 @@ def test_probes_say_200(api: Api, path: str) -> None:
 
 
 def test_metrics_are_prometheus_text(api: Api, account: Account) -> None:
-    api.login(account)
+    def scraped() -> bool:
+        """Each instance counts for itself, so the login and the scrape have to meet the same one."""
+        nonlocal response
+        login = api.post("/login", json={"username": account.name, "password": account.password})
+        response = api.get("/metrics")
+        return login.headers["X-Served-By"] == response.headers["X-Served-By"]
+
     response = api.get("/metrics")
+    eventually(scraped, "the login and the scrape never met")
     assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     families = {family.name: family for family in text_string_to_metric_families(response.text)}
     samples = {

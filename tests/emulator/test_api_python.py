@@ -1,5 +1,6 @@
 """Python's `kubernetes` client as it is, against a running emulator; and its answers beside a cluster's."""
 
+import functools
 import gzip
 import json
 from collections.abc import Iterator
@@ -144,7 +145,14 @@ def test_configurations_and_routes_of_ones_own(api: client.ApiClient, emulator: 
 def test_a_ready_service_looks_as_in_a_cluster(api: client.ApiClient, emulator: Emulator, kind: str) -> None:
     name = "hello-00001" if kind == "revision" else "hello"
     plural = "services" if kind == "ksvc" else f"{kind}s"
-    ours = client.CustomObjectsApi(api).get_namespaced_custom_object(**KSVC | {"plural": plural}, name=name)
+    read = functools.partial(
+        client.CustomObjectsApi(api).get_namespaced_custom_object, **KSVC | {"plural": plural}, name=name
+    )
+    if kind == "revision":
+        # It has an instance, as that one had: ours may have gone to zero by now.
+        emulator.get(service="hello")
+        until(lambda: read()["status"].get("actualReplicas") == read()["status"].get("desiredReplicas") == 1)
+    ours = read()
     theirs = MEASURED[f"hello-ready-{kind}"]
     # A finalizer is how a cluster's controllers keep a Route until they have cleaned up; here nothing can come between.
     theirs["metadata"].pop("finalizers", None)
