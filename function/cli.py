@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from function.errors import LoginFunctionError
 
 if TYPE_CHECKING:
-    from function.commands import Action
+    from function.administration.commands import Action
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,7 +147,8 @@ def _settings(_options: argparse.Namespace) -> int:
 def _openapi(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
-    from function import openapi, settings  # noqa: PLC0415
+    from function import settings  # noqa: PLC0415
+    from function.web import openapi  # noqa: PLC0415
 
     document = openapi.document(settings.load(os.environ).issuer)
     print(openapi.markdown() if options.markdown else json.dumps(document, indent=2) + "\n", end="")
@@ -155,7 +156,7 @@ def _openapi(options: argparse.Namespace) -> int:
 
 
 def _check(_options: argparse.Namespace) -> int:
-    from function.checkup import run  # noqa: PLC0415
+    from function.administration.checkup import run  # noqa: PLC0415
 
     findings = list(run(os.environ))
     for finding in findings:
@@ -164,7 +165,9 @@ def _check(_options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from function import calibrate, quota, settings  # noqa: PLC0415
+    from function import settings  # noqa: PLC0415
+    from function.administration import calibrate  # noqa: PLC0415
+    from function.pool import quota  # noqa: PLC0415
 
     loaded = settings.load(os.environ)
     rate = calibrate.measure(loaded.hash_cost, loaded.hash_threads or quota.detect(), options.seconds)
@@ -188,31 +191,31 @@ def _count(text: str) -> int:
 
 
 def _users(options: argparse.Namespace) -> int:
-    from function.commands import ACTIONS  # noqa: PLC0415
+    from function.administration.commands import ACTIONS  # noqa: PLC0415
 
     return _run(ACTIONS, options)
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from function.key_commands import ACTIONS  # noqa: PLC0415
+    from function.administration.key_commands import ACTIONS  # noqa: PLC0415
 
     return _run(ACTIONS, options)
 
 
 def _clients(options: argparse.Namespace) -> int:
-    from function.client_commands import ACTIONS  # noqa: PLC0415
+    from function.administration.client_commands import ACTIONS  # noqa: PLC0415
 
     return _run(ACTIONS, options)
 
 
 def _outbox(options: argparse.Namespace) -> int:
-    from function.outbox_commands import ACTIONS  # noqa: PLC0415
+    from function.administration.outbox_commands import ACTIONS  # noqa: PLC0415
 
     return _run(ACTIONS, options)
 
 
 def _run(actions: "Mapping[str, Action]", options: argparse.Namespace) -> int:
-    from function.commands import opened  # noqa: PLC0415
+    from function.administration.commands import opened  # noqa: PLC0415
 
     with opened() as (settings, database):
         for line in actions[options.action](settings, database, options):

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import flask
 from flask import Response
 
-from function import cors, discovery, events, health, logs, mailer, oauth, selfservice
-from function.answers import oauth_error, problem
-from function.call import Call
+from function import logs
+from function.endpoints import discovery, events, health, mailer, oauth, selfservice
+from function.endpoints.introspection import introspect
+from function.endpoints.login import login
 from function.errors import Refusal, StoreUnavailableError
-from function.introspection import introspect
-from function.login import login
 from function.service import Service
+from function.web import cors
+from function.web.answers import oauth_error, problem
+from function.web.call import Call
 
 Handler = Callable[[Service, Call], Response]
 

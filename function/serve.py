@@ -13,10 +13,10 @@ from gevent.event import Event
 
 from function import app, logs
 from function.errors import SettingsError, StoreUnavailableError
-from function.gevent_lane import GeventLane
-from function.listener import listen
-from function.server import Server
+from function.pool.gevent_lane import GeventLane
 from function.service import Service
+from function.web.listener import listen
+from function.web.server import Server
 
 #: Leaves the hub its turn while every core hashes: /livez p99 12 ms to 36 ms without, at the same number of hashes.
 HASH_NICENESS = 5

@@ -11,32 +11,32 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from function import quota
-from function.admission import Admission
-from function.delivery import Delivery
-from function.devices import Devices
+from function.access.sealing import Sealer
+from function.access.sessions import Sessions
+from function.credentials.passwords import Passwords
+from function.credentials.policy import Policy
+from function.credentials.resets import Resets
 from function.errors import StoreUnavailableError
-from function.gate import Gate
-from function.hashing import HashLane
-from function.lanes import Lane, Share, ThreadLane
+from function.eventing.delivery import Delivery
+from function.eventing.outbox import Outbox
+from function.eventing.sink import HttpSink
+from function.guard.devices import Devices
+from function.guard.gate import Gate
+from function.guard.throttle import Limits
 from function.metrics import Metrics
-from function.outbox import Outbox
-from function.passwords import Passwords
-from function.policy import Policy
-from function.resets import Resets
-from function.sealing import Sealer
-from function.sessions import Sessions
+from function.pool import quota
+from function.pool.admission import Admission
+from function.pool.hashing import HashLane
+from function.pool.lanes import Lane, Share, ThreadLane
 from function.settings import Settings
-from function.sink import HttpSink
 from function.store import keys
 from function.store.base import Database
 from function.store.locate import locate, opened
-from function.throttle import Limits
 
 if TYPE_CHECKING:
-    from function.oidc import Senders
-    from function.second_factor import SecondFactor
-    from function.tokens import Tokens
+    from function.access.tokens import Tokens
+    from function.eventing.oidc import Senders
+    from function.otp.second_factor import SecondFactor
 
 
 class Service:
@@ -128,7 +128,7 @@ class Service:
     def second_factor(self) -> "SecondFactor":
         # Nobody who has none waits for this.
         self._load("cryptography.hazmat.primitives.ciphers.aead")
-        from function.second_factor import SecondFactor  # noqa: PLC0415
+        from function.otp.second_factor import SecondFactor  # noqa: PLC0415
 
         return SecondFactor(
             self.database,
@@ -152,9 +152,9 @@ class Service:
     @cached_property
     def tokens(self) -> "Tokens":
         # PyJWT and cryptography cost as much as Flask does, and no probe needs them.
-        self._load("function.tokens")
-        from function.keyring import keyring  # noqa: PLC0415
-        from function.tokens import Tokens  # noqa: PLC0415
+        self._load("function.access.tokens")
+        from function.access.keyring import keyring  # noqa: PLC0415
+        from function.access.tokens import Tokens  # noqa: PLC0415
 
         keys.reseal(self.database, self._sealer)
         return Tokens(
@@ -167,8 +167,8 @@ class Service:
 
     @cached_property
     def senders(self) -> "Senders":
-        self._load("function.oidc")
-        from function.oidc import Senders  # noqa: PLC0415
+        self._load("function.eventing.oidc")
+        from function.eventing.oidc import Senders  # noqa: PLC0415
 
         return Senders(self.settings, self._lane(1))
 

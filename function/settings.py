@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from function.errors import SettingsError
-from function.event_settings import EventSettings
+from function.eventing.event_settings import EventSettings
 from function.kinds import IDENTIFIER, KEKS, ORIGINS, SECRETS, SWITCH, integer, matching, row, seconds
 
 #: Longest life of an access token in seconds. A signing key is kept for as long after it has signed for the last time.
@@ -177,8 +177,8 @@ class Settings(EventSettings):
         "THROTTLE_ACCOUNT_LIMIT",
         integer(1, 100),
         "20",
-        "The same from all networks together. More than one network can reach (see function/throttle.py), so that a "
-        "flood from one address shuts out nobody else.",
+        "The same from all networks together. More than one network can reach (see function/guard/throttle.py), so "
+        "that a flood from one address shuts out nobody else.",
     )
     throttle_network_limit: int = row(
         "THROTTLE_NETWORK_LIMIT",

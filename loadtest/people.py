@@ -156,7 +156,7 @@ def _outcome(person: str, times: tuple[float, float, float], answer: Any) -> Out
 def session_id(body: bytes) -> str:
     """The session's id, in hex, in a token response; empty where the body is no such thing.
 
-    The first 16 bytes after the refresh token's prefix; see function/sessions.py.
+    The first 16 bytes after the refresh token's prefix; see function/access/sessions.py.
     """
     try:
         token = json.loads(body)["refresh_token"].partition("_")[2]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from function.errors import StoreUnavailableError
-from function.lanes import Lane, LaneBusyError
+from function.pool.lanes import Lane, LaneBusyError
 
 T = TypeVar("T")
 Value = str | int | None

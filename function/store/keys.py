@@ -6,7 +6,7 @@ Whoever writes here writes under the one subject KEYS.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from function.sealing import Sealer
+from function.access.sealing import Sealer
 from function.store.base import Connection, Database
 
 KEYS = "keys"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from function.errors import SettingsError
-from function.lanes import Lane
+from function.pool.lanes import Lane
 from function.store.base import Database
 
 #: The image's volume; a writable folder of this name is taken before the working directory's.

@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 
 from function.errors import SettingsError, StoreError, StoreUnavailableError
-from function.lanes import Lane
+from function.pool.lanes import Lane
 from function.store import migrations
 from function.store.base import Connection, Database, Row, Value
 

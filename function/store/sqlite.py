@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from function.errors import StoreError, StoreUnavailableError
-from function.lanes import Lane
+from function.pool.lanes import Lane
 from function.store import migrations
 from function.store.base import Connection, Database, Row, Value
 

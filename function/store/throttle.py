@@ -7,8 +7,8 @@ therefore read and written in peace; a network's is not, and each statement that
 import hashlib
 from collections.abc import Collection, Mapping
 
+from function.guard.throttle import Count, Guess, Key
 from function.store.base import Connection
-from function.throttle import Count, Guess, Key
 
 _COUNTS = (
     "SELECT account, origin, level, failed_at, total FROM throttle "

@@ -30,7 +30,15 @@ RESULTS = Path(__file__).with_name("results")
 HELLO = "def hello(request):\n    return 'hello'\n"
 ACCOUNT = ("bench", "a password of the benchmark")
 #: In the order in which a start comes to them; the last is loaded after readiness, for the first token.
-IMPORTS = ("flask", "functions_framework", "gevent.pywsgi", "bcrypt", "sqlite3", "function.serve", "function.tokens")
+IMPORTS = (
+    "flask",
+    "functions_framework",
+    "gevent.pywsgi",
+    "bcrypt",
+    "sqlite3",
+    "function.serve",
+    "function.access.tokens",
+)
 #: Prints milliseconds and resident MB that each import adds.
 IMPORTER = """
 import importlib, sys, time

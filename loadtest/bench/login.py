@@ -31,7 +31,7 @@ from typing import Any
 import bcrypt
 import psutil
 
-from function import quota
+from function.pool import quota
 from loadtest.bench.cold_start import BIN, RESULTS, free_port, get, memory, running, wait_for
 from loadtest.bench.crowd import Job, Told
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from function.selfservice import ASKED_SECONDS
+from function.endpoints.selfservice import ASKED_SECONDS
 from tests.contract.conftest import Account, Api, Target
 from tests.contract.test_surface import is_problem
 

@@ -11,7 +11,7 @@ from sink import Received, Sink
 
 from tests.contract.conftest import SETTINGS, Account, Api, Target, add_user, eventually
 
-SCHEMAS = Path(__file__).parents[2] / "function/schemas"
+SCHEMAS = Path(__file__).parents[2] / "function/eventing/schemas"
 BEARER = {"Authorization": f"Bearer {SETTINGS['EVENTS_TOKEN']}"}
 #: In every password here; and how hashes and tokens begin.
 CANARY = "canary in the coal mine"

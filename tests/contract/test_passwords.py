@@ -8,7 +8,7 @@ import bcrypt
 import pytest
 import requests
 
-from function.passwords import MAX_BYTES
+from function.credentials.passwords import MAX_BYTES
 from tests.contract.conftest import Account, Api, Target, add_user
 
 

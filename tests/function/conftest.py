@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from function.lanes import ThreadLane
+from function.pool.lanes import ThreadLane
 from function.store.base import Database
 from function.store.locate import locate, opened
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from function import accounts
+from function.administration import accounts
 from function.errors import InputError
 from function.store import sessions, users
 from function.store.base import Database

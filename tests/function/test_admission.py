@@ -1,7 +1,7 @@
 import pytest
 
-from function.admission import COST_12_SECONDS, Admission
 from function.errors import Refusal
+from function.pool.admission import COST_12_SECONDS, Admission
 
 
 def admitted(admission: Admission, budget: float, tries: int = 1000) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from function.calibrate import Rate, Storm, measure, plan
+from function.administration.calibrate import Rate, Storm, measure, plan
 from tests.function.conftest import command
 
 MANIFEST = Path(__file__).parents[2] / "knative/base/service.yaml"

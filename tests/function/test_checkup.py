@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from function.checkup import run
+from function.administration.checkup import run
 from tests.function.conftest import PASSWORD, command
 
 PEPPER = "a pepper that is long enough to be one"
@@ -60,6 +60,6 @@ def test_a_database_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_few_open_files_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("function.checkup.resource.getrlimit", lambda _: (1024, 1024))
+    monkeypatch.setattr("function.administration.checkup.resource.getrlimit", lambda _: (1024, 1024))
     monkeypatch.chdir(tmp_path)
     assert any("1024 open files" in finding.text for finding in run({}))

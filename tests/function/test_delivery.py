@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sink import Sink, listening
 
-from function.delivery import BACK_OFF, Delivery, Outcome, Sent, back_off, judge
 from function.errors import StoreUnavailableError
-from function.lanes import ThreadLane
+from function.eventing.delivery import BACK_OFF, Delivery, Outcome, Sent, back_off, judge
+from function.eventing.outbox import TYPES, Outbox
 from function.metrics import Metrics
-from function.outbox import TYPES, Outbox
+from function.pool.lanes import ThreadLane
 from function.store import outbox as rows
 from function.store.base import Database
 from function.store.outbox import Depth, Waiting
@@ -218,8 +218,8 @@ def test_c3_an_idle_instance_does_not_ask_all_the_time(database: Database) -> No
 WRITER = """
 import sys
 from function.errors import StoreUnavailableError
-from function.lanes import ThreadLane
-from function.outbox import Outbox
+from function.pool.lanes import ThreadLane
+from function.eventing.outbox import Outbox
 from function.store.locate import locate
 from function.store.sqlite import SqliteDatabase
 database, outbox = SqliteDatabase(locate(sys.argv[1], {}).path, ThreadLane(1)), Outbox(on=True)

@@ -6,13 +6,15 @@ from pathlib import Path
 import flask
 import pytest
 
-from function import accounts, devices, routes, settings
-from function.call import Call
-from function.devices import Devices
-from function.login import guess_of
+from function import routes, settings
+from function.administration import accounts
+from function.endpoints.login import guess_of
+from function.guard import devices
+from function.guard.devices import Devices
+from function.guard.throttle import Via
 from function.service import Service
 from function.store import throttle
-from function.throttle import Via
+from function.web.call import Call
 from tests.function.conftest import PASSWORD
 
 DEVICES = Devices(b"k" * 32, 1000)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from function.openapi import document, markdown
-from function.operations import OPERATIONS
 from function.routes import ROUTES
+from function.web.openapi import document, markdown
+from function.web.operations import OPERATIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import bcrypt
 import pytest
 
+from function.credentials.passwords import MAX_BYTES, Passwords
 from function.errors import BadHashError
-from function.passwords import MAX_BYTES, Passwords
 from function.settings import load
 
 COST = 4

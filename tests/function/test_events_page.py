@@ -10,7 +10,8 @@ from pathlib import Path
 import requests
 from sink import listening
 
-from function import events, outbox, schema
+from function.endpoints import events
+from function.eventing import outbox, schema
 from tests.function.conftest import BIN, PATIENCE, Served, command, environment
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()

@@ -16,11 +16,11 @@ import pytest
 import requests
 
 from function.errors import Refusal
-from function.gate import Gate
-from function.hashing import Patience
+from function.guard.gate import Gate
+from function.guard.throttle import DEVICE, Guess, Limits, Via
+from function.pool.hashing import Patience
 from function.store import throttle as rows
 from function.store.base import Database
-from function.throttle import DEVICE, Guess, Limits, Via
 from tests.function.conftest import PASSWORD, PATIENCE, Served, command
 
 Serve = Callable[..., Served]
@@ -178,7 +178,7 @@ def test_forgetting_rides_along_with_failures(gate: Gate, database: Database, mo
     attempt(gate)
     assert table(database, "evaluations") == 1
     later = time.monotonic() + 60
-    monkeypatch.setattr("function.gate.time.monotonic", lambda: later)
+    monkeypatch.setattr("function.guard.gate.time.monotonic", lambda: later)
     attempt(gate)
     assert table(database, "evaluations") == 0
 

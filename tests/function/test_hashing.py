@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from function.admission import Admission
 from function.errors import Refusal
-from function.hashing import HashLane, Patience
-from function.lanes import ThreadLane
+from function.pool.admission import Admission
+from function.pool.hashing import HashLane, Patience
+from function.pool.lanes import ThreadLane
 
 
 def lane(places: int = 10) -> HashLane:
@@ -75,6 +75,6 @@ def test_a_lane_is_stalled_when_logins_wait_and_none_is_done(monkeypatch: pytest
     with hashing.place(patience()):
         assert not hashing.stalled()
         later = time.monotonic() + 3600
-        monkeypatch.setattr("function.hashing.time.monotonic", lambda: later)
+        monkeypatch.setattr("function.pool.hashing.time.monotonic", lambda: later)
         assert hashing.stalled()
     assert not hashing.stalled()

@@ -62,7 +62,7 @@ def test_s10_nobody_waits_for_the_second_factor_of_others() -> None:
     command = [sys.executable, "-I", "-c", code]
     output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.split()
     later = {"mfa", "second_step", "second_factor", "challenges", "totp", "recovery", "store.second_factor"}
-    assert "function.login" in output
+    assert "function.endpoints.login" in output
     assert not {f"function.{name}" for name in later} & set(output)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from function import accounts
+from function.administration import accounts
+from function.administration.imports import ours
+from function.administration.imports.batch import BadImportError, Imported, import_users
 from function.errors import InputError
-from function.imports import ours
-from function.imports.batch import BadImportError, Imported, import_users
 from function.store import users
 from function.store.base import Database
 from function.store.users import User

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import gevent
 import pytest
 
-from function.gevent_lane import GeventLane
-from function.lanes import Lane, LaneBusyError, ThreadLane, Turns
+from function.pool.gevent_lane import GeventLane
+from function.pool.lanes import Lane, LaneBusyError, ThreadLane, Turns
 
 LANES = pytest.mark.parametrize("make", [ThreadLane, GeventLane])
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from function import logs, totp
+from function import logs
+from function.otp import totp
 from tests.function.conftest import PASSWORD, PATIENCE, Served, command
 
 Serve = Callable[..., Served]

@@ -1,6 +1,6 @@
 import pytest
 
-from function.names import MAX_LENGTH, normalise
+from function.credentials.names import MAX_LENGTH, normalise
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from function.networks import client, network
+from function.guard.networks import client, network
 
 PEER = "10.0.0.1"
 

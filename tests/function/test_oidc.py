@@ -13,10 +13,10 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from function import oidc
 from function.errors import Refusal
-from function.lanes import ThreadLane
-from function.oidc import Senders, allows, usable
+from function.eventing import oidc
+from function.eventing.oidc import Senders, allows, usable
+from function.pool.lanes import ThreadLane
 from function.settings import load
 from tests.function.conftest import PASSWORD, PATIENCE, Served
 

@@ -4,8 +4,8 @@ import unicodedata
 import bcrypt
 import pytest
 
+from function.credentials.passwords import MAX_BYTES, Passwords, prepare, recipe
 from function.errors import BadHashError
-from function.passwords import MAX_BYTES, Passwords, prepare, recipe
 
 PASSWORD = "correct horse battery staple"
 PEPPERS = ("a" * 32, "b" * 32)
@@ -163,7 +163,7 @@ def test_n2_what_is_far_too_long_is_refused_before_it_costs_anything(
     monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     """NFC takes quadratic time for marks in the wrong order: 19 ms for 4,096 of them, 1,536 a seventh of that."""
-    monkeypatch.setattr("function.passwords.unicodedata", None)
+    monkeypatch.setattr("function.credentials.passwords.unicodedata", None)
     with pytest.raises(ValueError, match="longer"):
         prepare(password)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from function import settings
+from function.credentials.policy import Policy
 from function.errors import PolicyError, SettingsError
-from function.policy import Policy
 
 PASSPHRASE = "correct horse battery staple"
 

@@ -10,7 +10,7 @@ import pytest
 from docker_engine import Engine
 
 from function.errors import SettingsError, StoreError, StoreUnavailableError
-from function.lanes import ThreadLane
+from function.pool.lanes import ThreadLane
 from function.store import postgres, users
 from function.store.base import Connection
 from function.store.postgres import PostgresDatabase, lock_number, numbered

@@ -8,7 +8,9 @@ from typing import Any
 import flask
 import pytest
 
-from function import accounts, lifecycle, routes, settings
+from function import routes, settings
+from function.administration import accounts
+from function.credentials import lifecycle
 from function.service import Service
 from function.store import users
 from function.store.base import Connection

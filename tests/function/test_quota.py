@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from function.quota import cpu_quota, hash_threads
+from function.pool.quota import cpu_quota, hash_threads
 
 
 class Machine:

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from function.outbox import Outbox
-from function.resets import MOST, Resets
+from function.credentials.resets import MOST, Resets
+from function.eventing.outbox import Outbox
 from function.store import resets as rows
 from function.store import users
 from function.store.base import Database

@@ -8,16 +8,16 @@ from typing import NamedTuple
 import jwt
 import pytest
 
-from function import rotation, signing
+from function.access import rotation, signing
+from function.access.keyring import SEEK_INTERVAL, Keyring
+from function.access.rotation import AFTERLIFE, LEEWAY
+from function.access.sealing import Sealer
+from function.access.tokens import Tokens
 from function.errors import InputError, StoreError
-from function.keyring import SEEK_INTERVAL, Keyring
-from function.lanes import ThreadLane
-from function.rotation import AFTERLIFE, LEEWAY
-from function.sealing import Sealer
+from function.pool.lanes import ThreadLane
 from function.store import keys
 from function.store.base import Connection, Database
 from function.store.sqlite import SqliteDatabase
-from function.tokens import Tokens
 
 MAX_AGE, RELOAD = 300, 60
 DAY = 86_400

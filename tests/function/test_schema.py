@@ -9,8 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from function import events, schema
-from function.outbox import TYPES
+from function.endpoints import events
+from function.eventing import schema
+from function.eventing.outbox import TYPES
 
 FOLDER = Path(schema.__file__).with_name("schemas")
 NAMES = sorted(file.stem for file in FOLDER.glob("*.json"))

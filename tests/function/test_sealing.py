@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from function import signing
+from function.access import signing
+from function.access.sealing import Sealer
 from function.errors import StoreError
-from function.sealing import Sealer
 from function.store import keys
 from function.store.base import Database
 from tests.function.conftest import command

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from function import accounts, recovery, settings, totp
-from function.challenges import Challenges
+from function import settings
+from function.access.sessions import Sessions
+from function.administration import accounts
 from function.errors import InputError, Refusal, SecondFactorNeededError
-from function.second_factor import Proof, SecondFactor, State
+from function.guard.throttle import Limits
+from function.otp import recovery, totp
+from function.otp.challenges import Challenges
+from function.otp.second_factor import Proof, SecondFactor, State
 from function.service import Service
-from function.sessions import Sessions
 from function.store import users
 from function.store.base import Database
 from function.store.users import User
-from function.throttle import Limits
 
 KEY = b"k" * 32
 ALICE = User("user-1", "alice", "a hash", None, 0)
@@ -277,11 +279,11 @@ def test_a_deleted_user_leaves_nothing(factor: SecondFactor, database: Database)
 INSTANCE = f"""
 import sys
 from function.errors import Refusal
-from function.lanes import ThreadLane
-from function.second_factor import Proof, SecondFactor
+from function.pool.lanes import ThreadLane
+from function.otp.second_factor import Proof, SecondFactor
 from function.store.locate import locate, opened
 from function.store.users import User
-from function.throttle import Limits
+from function.guard.throttle import Limits
 database = opened(locate(sys.argv[1], {{}}), 1, ThreadLane)
 factor = SecondFactor(database, {KEY!r}, {LIMITS!r}, enrolment_ttl=900, challenge_ttl=300)
 challenge = factor.challenges.read(sys.argv[4], {NOW}) if sys.argv[4] else None

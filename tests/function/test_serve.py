@@ -15,7 +15,7 @@ import bcrypt
 import pytest
 import requests
 
-from function.listener import listen
+from function.web.listener import listen
 from tests.function.conftest import PASSWORD, PATIENCE, Served, command
 
 Serve = Callable[..., Served]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from function.sessions import Sessions
+from function.access.sessions import Sessions
 from function.store import users
 from function.store.base import Database
 from function.store.users import User
@@ -20,8 +20,8 @@ PRELUDE = """
 import sys
 from pathlib import Path
 from function.errors import Refusal
-from function.lanes import ThreadLane
-from function.sessions import Sessions
+from function.pool.lanes import ThreadLane
+from function.access.sessions import Sessions
 from function.store import sessions as rows, users
 from function.store.locate import locate, opened
 from function.store.users import User
@@ -133,8 +133,8 @@ def test_m6_no_session_that_began_meanwhile_outlives_a_second_factor_that_was_tu
 ) -> None:
     prelude = """
         from function.errors import SecondFactorNeededError
-        from function.second_factor import SecondFactor
-        from function.throttle import Limits
+        from function.otp.second_factor import SecondFactor
+        from function.guard.throttle import Limits
         factor = SecondFactor(database, b"k" * 32, Limits(5, 5, 5, 100, 1, 1000), enrolment_ttl=60, challenge_ttl=60)
     """
     login = """

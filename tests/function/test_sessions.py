@@ -2,8 +2,8 @@ import base64
 
 import pytest
 
+from function.access.sessions import Judgement, Sessions, judge
 from function.errors import Refusal
-from function.sessions import Judgement, Sessions, judge
 from function.store import sessions as rows
 from function.store import users
 from function.store.base import Database

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from function.errors import StoreError, StoreUnavailableError
-from function.lanes import ThreadLane
+from function.pool.lanes import ThreadLane
 from function.store import sqlite, users
 from function.store.sqlite import SqliteDatabase
 from function.store.users import User

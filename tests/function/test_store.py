@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from function.access.sealing import Sealer
 from function.errors import StoreError, StoreUnavailableError
-from function.sealing import Sealer
 from function.store import base, keys, migrations, users
 from function.store.base import Connection, Database
 from function.store.users import User
@@ -20,10 +20,10 @@ USER = User("user-1", "alice", "old", None, 0)
 #: Opens the database and takes the signing key as an instance would, and prints what it got.
 INSTANCE = """
 import sys
-from function.lanes import ThreadLane
+from function.pool.lanes import ThreadLane
 from function import settings
-from function.keyring import keyring
-from function.sealing import Sealer
+from function.access.keyring import keyring
+from function.access.sealing import Sealer
 from function.store.locate import locate, opened
 import function.store.postgres, function.store.sqlite
 sys.stdin.readline()

@@ -10,8 +10,8 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from function import routes, settings
-from function.hashing import Patience
-from function.passwords import Verdict
+from function.credentials.passwords import Verdict
+from function.pool.hashing import Patience
 from function.service import Service
 from function.store.base import Connection, Database
 from tests.function.conftest import PASSWORD, command

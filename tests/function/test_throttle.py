@@ -4,8 +4,9 @@ import heapq
 
 import pytest
 
-from function import settings, throttle
-from function.throttle import BROKER, DEVICE, LOCKED, Bucket, Count, Guess, Key, Limits, Verdict, Via, decide
+from function import settings
+from function.guard import throttle
+from function.guard.throttle import BROKER, DEVICE, LOCKED, Bucket, Count, Guess, Key, Limits, Verdict, Via, decide
 
 NOW = 1_800_000_000_000
 LIMITS = Limits(per_origin=5, per_account=20, per_network=1000, cap=100, delay=1000, window=86_400_000)

@@ -10,14 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from forging import Kit, encoded
 
-from function import rotation, signing
+from function.access import rotation, signing
+from function.access.keyring import Keyring
+from function.access.sealing import Sealer
+from function.access.tokens import Tokens
 from function.errors import Refusal
-from function.keyring import Keyring
-from function.lanes import ThreadLane
-from function.sealing import Sealer
+from function.pool.lanes import ThreadLane
 from function.store.base import Database
 from function.store.sqlite import SqliteDatabase
-from function.tokens import Tokens
 
 NOW = 1_700_000_000
 TTL = 600

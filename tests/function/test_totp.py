@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from function import recovery, totp
+from function.otp import recovery, totp
 
 #: The secret of RFC 4226 appendix D and of the SHA-1 rows of RFC 6238 appendix B.
 SECRET = base64.b32encode(b"12345678901234567890").decode()

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from forging import Kit, encoded
 
-from function.keyring import keyring
-from function.lanes import ThreadLane
-from function.sealing import Sealer
+from function.access.keyring import keyring
+from function.access.sealing import Sealer
+from function.pool.lanes import ThreadLane
 from function.settings import load
 from function.store.sqlite import SqliteDatabase
 from tests.function.conftest import PASSWORD, PATIENCE, Served

@@ -13,8 +13,8 @@ import pytest
 
 from emulator.core.admission import AdmissionConfig, admit, prune
 from function import settings
-from function.events import TYPES
-from function.oidc import allows
+from function.endpoints.events import TYPES
+from function.eventing.oidc import allows
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from function.signing import SigningKey
+from function.access.signing import SigningKey
 
 
 class Kit(NamedTuple):

@@ -1,0 +1,8 @@
+"""Who somebody is, and the password that shows it.
+
+names.py        one spelling of a user's name
+passwords.py    the hash scheme
+policy.py       which passwords may be set
+resets.py       tokens for a forgotten one
+lifecycle.py    what becomes of users, and that it is told
+"""
