@@ -46,11 +46,11 @@ class Route(NamedTuple):
 ROUTES: Mapping[str, Route] = {
     "/": Route({"POST": events.receive}),
     "/login": Route({"POST": login}),
-    "/login/mfa": Route({"POST": _late("second_step", "after_password")}),
-    "/mfa": Route({"GET": _late("mfa", "state")}),
-    "/mfa/totp": Route({"POST": _late("mfa", "enrol"), "DELETE": _late("mfa", "remove")}),
-    "/mfa/totp/confirm": Route({"POST": _late("mfa", "confirm")}),
-    "/mfa/recovery-codes": Route({"POST": _late("mfa", "renew_codes")}),
+    "/login/mfa": Route({"POST": _late("endpoints.second_step", "after_password")}),
+    "/mfa": Route({"GET": _late("endpoints.mfa", "state")}),
+    "/mfa/totp": Route({"POST": _late("endpoints.mfa", "enrol"), "DELETE": _late("endpoints.mfa", "remove")}),
+    "/mfa/totp/confirm": Route({"POST": _late("endpoints.mfa", "confirm")}),
+    "/mfa/recovery-codes": Route({"POST": _late("endpoints.mfa", "renew_codes")}),
     "/token": Route({"POST": oauth.token}, oauth=True),
     "/logout": Route({"POST": oauth.logout}),
     "/revoke": Route({"POST": oauth.revoke}, oauth=True),
@@ -65,7 +65,7 @@ ROUTES: Mapping[str, Route] = {
     "/livez": Route({"GET": health.livez}),
     "/readyz": Route({"GET": health.readyz}),
     "/metrics": Route({"GET": health.scrape}),
-    "/openapi.json": Route({"GET": _late("openapi", "serve")}),
+    "/openapi.json": Route({"GET": _late("web.openapi", "serve")}),
 }
 _NOWHERE = Route({})
 

@@ -35,7 +35,8 @@ def scrape(service: Service, _call: Call) -> Response:
             "login_queue_depth": ({}, admission.depth),
             "login_hash_seconds_average": ({}, admission.seconds),
             "login_hash_threads": ({}, admission.threads),
-            "login_instance_info": ({name: str(value) for name, value in service.about.items()}, 1),
+            # Anybody may scrape, so nothing about hosts and processes; the log has them.
+            "login_instance_info": ({name: str(service.about[name]) for name in ("instance", "revision")}, 1),
         }
     )
     return Response(text, content_type=metrics.CONTENT_TYPE)

@@ -139,15 +139,16 @@ def test_probes_say_200(api: Api, path: str) -> None:
 
 
 def test_metrics_are_prometheus_text(api: Api, account: Account) -> None:
-    def scraped() -> bool:
-        """Each instance counts for itself, so the login and the scrape have to meet the same one."""
-        nonlocal response
-        login = api.post("/login", json={"username": account.name, "password": account.password})
-        response = api.get("/metrics")
-        return login.headers["X-Served-By"] == response.headers["X-Served-By"]
-
+    login = api.post("/login", json={"username": account.name, "password": account.password})
     response = api.get("/metrics")
-    eventually(scraped, "the login and the scrape never met")
+
+    def met() -> bool:
+        """Each instance counts for itself: until the scrape meets the one of the login."""
+        nonlocal response
+        response = api.get("/metrics")
+        return response.headers["X-Served-By"] == login.headers["X-Served-By"]
+
+    eventually(met, "the scrape never met the instance of the login")
     assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     families = {family.name: family for family in text_string_to_metric_families(response.text)}
     samples = {
