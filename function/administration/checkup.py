@@ -91,7 +91,9 @@ def _issuer(loaded: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 def _proxies(loaded: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     if environ.get("K_SERVICE") and not loaded.trusted_proxies:
         yield Finding(
-            "warning", "TRUSTED_PROXIES is 0 behind Knative: every client has the gateway's address. Set it to 2."
+            "warning",
+            "TRUSTED_PROXIES is 0 behind Knative: every client has the activator's address. Set it to 3 where the "
+            "ingress appends the client's, else to 2 (docs/operations.md).",
         )
 
 
