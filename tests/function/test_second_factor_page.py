@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs/second-factor.md"
 #: The authenticator: the next code that it has not shown yet, beginning with the one before the present one.
 APP = f"""#!{sys.executable}
 import pathlib, sys, time
-from function import totp
+from function.otp import totp
 shown = pathlib.Path("shown")
 step = max(int(shown.read_text()) + 1 if shown.exists() else 0, int(time.time()) // 30 - 1)
 shown.write_text(str(step))

@@ -147,7 +147,7 @@ def test_m6_no_session_that_began_meanwhile_outlives_a_second_factor_that_was_tu
         print(begun)
     """
     confirm = """
-        from function import totp
+        from function.otp import totp
         secret = factor.enrol(user, 0)
         while not database.read(lambda connection: connection.rows("SELECT 1 FROM sessions")):
             pass
