@@ -173,7 +173,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     rate = calibrate.measure(loaded.hash_cost, loaded.hash_threads or quota.detect(), options.seconds)
     storm = calibrate.Storm(options.logins, options.within, options.wait, options.start)
     planned = calibrate.plan(storm, rate.seconds_per_hash, options.cpus, loaded.login_deadline)
-    for line in calibrate.report(rate, storm, planned, options.cpus):
+    for line in calibrate.report(rate, storm, planned, options.cpus, loaded.database_connections):
         print(line)
     return 0
 

@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes import client, config, watch
-from kubernetes.client.exceptions import ApiException
+
+try:
+    from kubernetes import client, config, watch
+    from kubernetes.client.exceptions import ApiException
+except ModuleNotFoundError:
+    sys.exit("The kubernetes client is missing: .venv/bin/pip install -e '.[deploy]'.")
 
 from knative.traffic import TrafficError, canary, everything_to_latest, rollback
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 BIN = Path(sys.executable).parent
+EMULATOR = BIN / "knative-emulator"
 SECRET = Path("knative/local/secret.yaml")
 MANIFESTS = ("-f", str(SECRET), "-f", "knative/service.yaml")
 PASSWORD_FILE = Path(".data/demo-password")
@@ -33,6 +34,9 @@ def main() -> int:
     code = start(port)
     if code:
         return code
+    if (runs_on := running_port()) != port:
+        print(f"It runs on port {runs_on} already: `make down` first to have it on {port}.")
+        port = runs_on
     login = json.dumps({"username": USER, "password": password})
     print(
         f"up in {time.time() - started:.1f} s. A first login:\n\n"
@@ -62,10 +66,15 @@ def add_user(password: str) -> None:
 
 def start(port: int) -> int:
     """Start an emulator in the background, or apply the manifests to the one that runs; returns its exit code."""
-    emulator = BIN / "knative-emulator"
-    running = subprocess.run([emulator, "status"], capture_output=True, check=False).returncode == 0
+    running = subprocess.run([EMULATOR, "status"], capture_output=True, check=False).returncode == 0
     verb = ["apply"] if running else ["up", "--demo", "--detach", "--port", str(port)]
-    return subprocess.run([emulator, *verb, *MANIFESTS], check=False).returncode
+    return subprocess.run([EMULATOR, *verb, *MANIFESTS], check=False).returncode
+
+
+def running_port() -> int:
+    """The port of the gateway that runs."""
+    status = subprocess.run([EMULATOR, "status", "-o", "json"], stdout=subprocess.PIPE, check=True).stdout
+    return int(json.loads(status)["gateway"].rpartition(":")[2])
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def plan(storm: Storm, seconds_per_hash: float, cpus: float, deadline: float) ->
     )
 
 
-def report(rate: Rate, storm: Storm, planned: Plan, cpus: float) -> Iterator[str]:
+def report(rate: Rate, storm: Storm, planned: Plan, cpus: float, connections: int) -> Iterator[str]:
     """The lines to print: what was measured, what the storm takes, and the YAML for the manifest."""
     yield (
         f"bcrypt cost {rate.cost}: {rate.seconds_per_hash * 1000:.1f} ms a hash, "
@@ -134,6 +134,7 @@ def report(rate: Rate, storm: Storm, planned: Plan, cpus: float) -> Iterator[str
         f"{storm.logins:,} logins in {storm.within:g} s, of whom nobody waits longer than {storm.wait:g} s: "
         f"{planned.core_seconds:,.0f} core-seconds, {planned.max_scale:,} instance(s) of {cpus:g} vCPU"
     )
+    yield f"On PostgreSQL they take up to {planned.max_scale * connections:,} connections (DATABASE_CONNECTIONS each)."
     if planned.min_scale:
         yield (
             f"Instances start in {storm.start:g} s, longer than anybody is to wait, "

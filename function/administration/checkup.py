@@ -123,6 +123,8 @@ def _descriptors(_loaded: Settings, _environ: Mapping[str, str]) -> Iterator[Fin
 def _secrets(loaded: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:
     if not loaded.pepper:
         yield Finding("note", "PEPPER is empty: a copy of the database is enough to guess passwords offline.")
+    if not loaded.key_encryption_key:
+        yield Finding("note", "KEY_ENCRYPTION_KEY is empty: with a copy of the database tokens can be forged.")
 
 
 def _events(loaded: Settings, _environ: Mapping[str, str]) -> Iterator[Finding]:

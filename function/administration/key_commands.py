@@ -1,6 +1,7 @@
 """What `login-function keys ...` does. Each action yields the lines that it prints."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator, Mapping
 
@@ -27,6 +28,11 @@ def retire(settings: Settings, database: Database, options: argparse.Namespace) 
     ring, now = _opened(settings, database), int(time.time())
     ring.retire(options.kid, now)
     yield from _lines(ring, now)
+    # Beside what is printed, which scripts read.
+    sys.stderr.write(
+        f"Instances that run go on with it until they read the keys anew, within {settings.key_reload} s (KEY_RELOAD): "
+        f"restart them not to wait. Who verifies by the public keys may keep it {settings.jwks_max_age} s more.\n"
+    )
 
 
 ACTIONS: Mapping[str, Action] = {"list": show, "rotate": rotate, "retire": retire}

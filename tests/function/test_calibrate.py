@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def test_s11_calibrate_prints_what_the_manifest_takes(tmp_path: Path) -> None:
     words, _, pasted = done.stdout.partition("# into")
     assert "bcrypt cost 10: " in words
     assert "core-seconds" in words
+    assert re.search(r"take up to [0-9,]+ connections", words)
     template: Any = yaml.safe_load("# into" + pasted)
     service = yaml.safe_load(MANIFEST.read_text())["spec"]["template"]
     assert template["metadata"]["annotations"].keys() <= service["metadata"]["annotations"].keys()

@@ -1,3 +1,4 @@
+import base64
 import sqlite3
 from pathlib import Path
 
@@ -6,12 +7,13 @@ import pytest
 from function.administration.checkup import run
 from tests.function.conftest import PASSWORD, command
 
+KEK = base64.b64encode(bytes(range(32))).decode()
 PEPPER = "a pepper that is long enough to be one"
 
 
 def test_a_sound_set_up_is_ok(tmp_path: Path) -> None:
     command(tmp_path, "users", "add", "alice", "--password-stdin", text=PASSWORD, PEPPER=PEPPER)
-    checked = command(tmp_path, "check", PEPPER=PEPPER)
+    checked = command(tmp_path, "check", PEPPER=PEPPER, KEY_ENCRYPTION_KEY=KEK)
     assert (checked.returncode, checked.stdout) == (0, "ok: nothing to complain about\n")
 
 
@@ -31,6 +33,7 @@ def test_a_sound_set_up_is_ok(tmp_path: Path) -> None:
         ({"EVENTS_ISSUER": "https://a", "EVENTS_KEYS": "https://a/keys"}, "warning: EVENTS_ISSUER needs"),
         ({"K_SINK": "http://sink", "OUTBOX_LEASE": "20"}, "warning: OUTBOX_LEASE is shorter"),
         ({}, "note: PEPPER is empty"),
+        ({}, "note: KEY_ENCRYPTION_KEY is empty"),
         ({}, "note: There are no users"),
     ],
     ids=str,

@@ -143,7 +143,7 @@ PBKDF2 = {
 
 
 def realm(*people: dict[str, Any]) -> str:
-    """A realm as `kc.sh export --users realm_file` writes it."""
+    """A realm as `kc.sh export --users same_file` writes it."""
     return json.dumps({"id": "1", "realm": "shop", "enabled": True, "users": people, "clients": []}, indent=2)
 
 

@@ -24,7 +24,7 @@ def read(text: str) -> Iterator[Numbered]:
     """
     realm = parsed(text)
     if not isinstance(realm, dict) or not isinstance(realm.get("users"), list):
-        raise InputError("There are no users in the file: export one realm with `kc.sh export --users realm_file`.")
+        raise InputError("There are no users in the file: export one realm with `kc.sh export --users same_file`.")
     return objects(realm["users"])
 
 
