@@ -21,7 +21,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/ready: requirements/emulator.txt requirements/build.txt pyproject.toml
+KERNEL := $(wildcard function/credentials/interleaved/*)
+
+$(VENV)/ready: requirements/emulator.txt requirements/build.txt pyproject.toml $(KERNEL)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements/emulator.txt -r requirements/build.txt
@@ -72,4 +74,4 @@ check: $(VENV)/dev ## the fast part of the tests: format, lint, types
 	$(BIN)/mypy
 
 clean: ## remove what was made here, the demo database and the emulator's state aside
-	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache build *.egg-info function/credentials/*.so

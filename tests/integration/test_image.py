@@ -112,6 +112,17 @@ print(json.dumps({
     assert found["tests"] == []
 
 
+def test_it_holds_the_interleaved_kernel_and_no_compiler(start_login: Start) -> None:
+    look = """
+import shutil, bcrypt
+from function.credentials import _interleaved
+stored = bcrypt.hashpw(b"right", bcrypt.gensalt(4))
+print(_interleaved.verify_many([(b"right", stored), (b"wrong", stored)]), shutil.which("gcc"), shutil.which("cc"))
+"""
+    # Where it is missing, the base has no Python.h: tools/images makes a stand-in that does.
+    assert run(start_login(), "python", "-c", look) == "[True, False] None None"
+
+
 def test_whatever_is_imported_was_compiled_ahead(start_login: Start) -> None:
     # Each source that had to be compiled at a cold start would be named with its .py rather than its .pyc.
     look = "import function.serve"

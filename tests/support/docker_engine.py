@@ -29,7 +29,7 @@ IMAGE_LABEL = "knative-login.built-by=tests"
 MISSING = "this machine has no "
 #: Label of everything the tests start; its value names the process that owns it.
 OWNER_LABEL = "knative-login.owner"
-#: A cold build of the image takes 20 s on two idle cores, most of it downloads.
+#: A cold build of the image takes 40 s on two idle cores, most of it downloads.
 BUILD_SECONDS = 600
 START_SECONDS = 60
 READY = HttpWaitStrategy(8080, "/readyz").for_status_code(200)
