@@ -7,7 +7,7 @@ when they are made is decided here.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emulator.core.autoscaler import TICK_SECONDS, decide, first_decision
+from emulator.core.autoscaler import TICK_SECONDS, Decision, decide, first_decision
 from emulator.core.config import AutoscalerConfig, DeploymentConfig
 from emulator.core.decider import ScalingSpec, resolve
 from emulator.core.metrics import RevisionMetrics
@@ -67,6 +67,11 @@ class RevisionScaler:
         self._poked = False
         self._next_tick = now + TICK_SECONDS
         self._reconcile_at = now
+
+    @property
+    def decision(self) -> Decision:
+        """The last one of the autoscaler; `outcome` is what was made of it."""
+        return self._decision
 
     @property
     def reason(self) -> str:

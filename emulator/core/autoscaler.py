@@ -13,6 +13,16 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from emulator.core import reasons
+from emulator.core.limits import (
+    ACTIVATION_SCALE,
+    MAX_SCALE_DOWN_RATE,
+    MAX_SCALE_UP_RATE,
+    PANIC,
+    SCALE_DOWN_DELAY,
+    STABLE,
+    Limit,
+)
 from emulator.core.metrics import Averages
 
 TICK_SECONDS: Final = 2.0
@@ -72,8 +82,33 @@ class SlidingMax:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a decision was made of. `reasons.py` puts it into words.
+
+    Attributes:
+        at: when it was made (Unix seconds).
+        spec: what ruled it.
+        averages: the load; None where there was no data.
+        ready: ready instances.
+        want_stable: instances that the stable average asks for, before any limit.
+        want_panic: the same of the panic average.
+        over_threshold: whether that is panic.
+        limits: what they came by, in that order.
+    """
+
+    at: float
+    spec: DeciderSpec
+    averages: Averages | None
+    ready: int
+    want_stable: int = 0
+    want_panic: int = 0
+    over_threshold: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What the autoscaler wants, why, and what it has to remember.
+    """What the autoscaler wants, on what grounds, and what it has to remember.
 
     `desired` is -1 before the first decision. `valid` is False where a tick had no data to decide on: `desired` and
     `excess_burst_capacity` are then the ones from before. A negative `excess_burst_capacity` (in units of the
@@ -82,11 +117,16 @@ class Decision:
 
     desired: int
     excess_burst_capacity: int
-    reason: str
+    grounds: Grounds | None = None
     valid: bool = True
     panic_since: float | None = None
     max_panic_pods: int = 0
     delay: SlidingMax | None = None
+
+    @property
+    def reason(self) -> str:
+        """The decision in one line."""
+        return reasons.decided(self.grounds)
 
     def differs_from(self, before: Self) -> bool:
         """Whether the scaler has to act: the desired scale changed, or the activator has to come or go."""
@@ -109,7 +149,6 @@ def first_decision(spec: DeciderSpec, ready: int, now: float) -> Decision:
     return Decision(
         desired=UNKNOWN_SCALE,
         excess_burst_capacity=excess,
-        reason="no decision yet",
         valid=False,
         panic_since=now if ready > 1 else None,
         max_panic_pods=ready,
@@ -120,15 +159,13 @@ def first_decision(spec: DeciderSpec, ready: int, now: float) -> Decision:
 def decide(spec: DeciderSpec, averages: Averages | None, ready: int, last: Decision, now: float) -> Decision:
     """Decide on the scale of a revision with `ready` ready instances; `now` is Unix time in seconds."""
     if averages is None:
-        return replace(last, valid=False, reason=f"no samples over {spec.stable_window:g} s, nothing to decide on")
+        return replace(last, valid=False, grounds=Grounds(now, spec, None, ready))
 
     base = max(1, ready)
-    most = math.ceil(spec.max_scale_up_rate * base)
-    least = math.floor(base / spec.max_scale_down_rate) if spec.reachable else 0
     want_stable = math.ceil(averages.stable / spec.target_value)
     want_panic = math.ceil(averages.panic / spec.target_value)
-    stable_pods = _limited(want_stable, least, most, spec.activation_scale)
-    panic_pods = _limited(want_panic, least, most, spec.activation_scale)
+    stable, panic = _limits(spec, base, want_stable, STABLE), _limits(spec, base, want_panic, PANIC)
+    desired, limits = stable[-1].after, [*stable, *panic]
 
     # The threshold looks at what the load asks for, not at what the rates allow.
     over_threshold = want_panic / base >= spec.panic_threshold
@@ -137,61 +174,38 @@ def decide(spec: DeciderSpec, averages: Averages | None, ready: int, last: Decis
         panic_since = now
     elif panic_since is not None and round(now - panic_since, CLOCK_DIGITS) > spec.stable_window:
         panic_since, max_panic_pods = None, 0
-
-    desired = stable_pods
-    if panic_since is None:
-        reason = (
-            f"stable average {averages.stable:.2f} over {averages.stable_window:g} s / target {spec.target_value:.2f}"
-            f" -> {want_stable}{_limit_note(want_stable, stable_pods, least, most)}; not in panic"
-        )
-    else:
-        desired = max_panic_pods = max(stable_pods, panic_pods, max_panic_pods)
+    if panic_since is not None:
+        most = max(panic[-1].after, max_panic_pods)
+        max_panic_pods = max(desired, most)
         left = panic_since + spec.stable_window - now
-        reason = (
-            f"{'panic' if over_threshold else f'panic for {left:.1f} s more'}:"
-            f" {averages.panic_window:g} s average {averages.panic:.2f} / target {spec.target_value:.2f} wants"
-            f" {want_panic} of {base} ready ({100 * want_panic / base:.0f} % {'>=' if over_threshold else '<'}"
-            f" {100 * spec.panic_threshold:.0f} %){_limit_note(want_panic, panic_pods, least, most)}"
-        )
-        if desired == panic_pods:
-            reason += ", so never down"
-        elif desired == stable_pods:
-            reason += f", stable average {averages.stable:.2f} asks for {desired}"
-        else:
-            reason += f", kept at {desired}: never down in panic"
+        limits.append(Limit(PANIC, most, desired, max_panic_pods, left=left))
+        desired = max_panic_pods
 
     # One slot of delay is not the same as none: of two decisions in the same slot it takes the larger.
     delay = last.delay
     if delay is not None and spec.reachable:
         delay = delay.record(int(now // TICK_SECONDS), desired)
-        if delay.current != desired:
-            desired = delay.current
-            reason += f"; held at {desired} by scale-down-delay"
+        limits.append(Limit(SCALE_DOWN_DELAY, delay.current, desired, delay.current))
+        desired = delay.current
 
     return Decision(
         desired=desired,
         excess_burst_capacity=_excess_burst_capacity(spec, ready, averages.panic),
-        reason=reason,
+        grounds=Grounds(now, spec, averages, ready, want_stable, want_panic, over_threshold, tuple(limits)),
         panic_since=panic_since,
         max_panic_pods=max_panic_pods,
         delay=delay,
     )
 
 
-def _limited(want: int, least: int, most: int, activation_scale: int) -> int:
-    """Put `want` into [least, most], `most` winning; then activation-scale, which may exceed both."""
-    pods = min(max(want, least), most)
-    return max(pods, activation_scale) if want > 0 else pods
-
-
-def _limit_note(want: int, pods: int, least: int, most: int) -> str:
-    if pods == want:
-        return ""
-    if pods == most:
-        return f", lowered to {pods} by max-scale-up-rate"
-    if pods == least:
-        return f", held at {pods} by max-scale-down-rate"
-    return f", raised to {pods} by activation-scale"
+def _limits(spec: DeciderSpec, base: int, want: int, of: str) -> list[Limit]:
+    """Bring `want` between the rates, the one for going up winning; then activation-scale, which may exceed both."""
+    least = math.floor(base / spec.max_scale_down_rate) if spec.reachable else 0
+    most = math.ceil(spec.max_scale_up_rate * base)
+    down = Limit(MAX_SCALE_DOWN_RATE, least, want, max(want, least), of)
+    up = Limit(MAX_SCALE_UP_RATE, most, down.after, min(down.after, most), of)
+    begun = max(up.after, spec.activation_scale) if want > 0 else up.after
+    return [down, up, Limit(ACTIVATION_SCALE, spec.activation_scale, up.after, begun, of)]
 
 
 def _excess_burst_capacity(spec: DeciderSpec, ready: int, panic_average: float) -> int:

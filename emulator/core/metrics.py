@@ -47,12 +47,19 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """The load of a revision now: totals over all its instances, and the windows (seconds) they were taken over."""
+    """The load of a revision now: totals over all its instances, and the windows (seconds) they were taken over.
+
+    `stable_covered` and `panic_covered` are the seconds of a window that there is data of, `silent` those since the
+    last sample.
+    """
 
     stable: float
     panic: float
     stable_window: float
     panic_window: float
+    stable_covered: float = 0.0
+    panic_covered: float = 0.0
+    silent: float = 0.0
 
 
 class Window:
@@ -107,7 +114,16 @@ class Window:
         total = self._total
         for passed in range(last + 1, last + silent + 1):
             total -= buckets[passed % len(buckets)]
-        return _round_to_6_digits(total / min(last - self._first + 1, len(buckets) - silent))
+        return _round_to_6_digits(total / self._covered(silent))
+
+    def covered(self, now: float) -> float:
+        """Seconds of the window that an average is made of now."""
+        silent = max(0, int(now // self._granularity) - self._last)
+        return 0.0 if silent * self._granularity >= self._seconds else self._covered(silent) * self._granularity
+
+    def silent(self, now: float) -> float:
+        """Seconds since the last sample."""
+        return max(0, int(now // self._granularity) - self._last) * self._granularity
 
     def weighted_average(self, now: float) -> float:
         """Average in which each bucket weighs less than its successor by a constant factor.
@@ -146,6 +162,9 @@ class Window:
             self._first = self._last - (len(old) - 1)
         self._reshape(seconds, buckets)
 
+    def _covered(self, silent: int) -> int:
+        return min(self._last - self._first + 1, len(self._buckets) - silent)
+
     def _reshape(self, seconds: float, buckets: list[float]) -> None:
         self._seconds = seconds
         self._buckets = buckets
@@ -179,7 +198,14 @@ class RevisionMetrics:
             values = stable.weighted_average(now), panic.weighted_average(now)
         else:
             values = stable.average(now), panic.average(now)
-        return Averages(*values, spec.stable_window, spec.panic_window)
+        return Averages(
+            *values,
+            spec.stable_window,
+            spec.panic_window,
+            stable.covered(now),
+            panic.covered(now),
+            stable.silent(now),
+        )
 
     def resize(self, spec: MetricSpec, now: float) -> None:
         """Follow a changed spec; what was recorded is kept as far as it fits."""

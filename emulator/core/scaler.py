@@ -10,12 +10,23 @@ Call it when the decision differs, when what is observed changes, and `requeue_a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from emulator.core.autoscaler import CLOCK_DIGITS, UNKNOWN_SCALE, Decision
 from emulator.core.decider import MIN_ACTIVATORS, ScalingSpec
+from emulator.core.limits import (
+    ENABLE_SCALE_TO_ZERO,
+    GRACE_PERIOD,
+    INITIAL_SCALE,
+    MAX_SCALE,
+    MIN_SCALE,
+    POD_RETENTION,
+    PROGRESS_DEADLINE,
+    STABLE_WINDOW,
+    Limit,
+)
 
 REENQUEUE_PERIOD: Final = 3.0
 """Seconds until a revision is looked at again that was marked inactive without any other thing changing."""
@@ -80,7 +91,8 @@ class Outcome:
 
     `replicas` is the scale target to set; `want` is what was aimed at (-1: nothing known). `requeue_after` seconds
     later the revision has to be looked at again. `retry_probe` asks for probing the activator in the background
-    (the reference does so every second for 45 s), with a reconciliation at the end.
+    (the reference does so every second for 45 s), with a reconciliation at the end. `limits` are what the desired scale
+    came by, in that order.
     """
 
     replicas: int
@@ -97,6 +109,7 @@ class Outcome:
     probed: bool
     retry_probe: bool
     reason: str
+    limits: tuple[Limit, ...] = ()
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
@@ -119,6 +132,7 @@ class _Step:
     requeue_after: float | None = None
     probed: bool = False
     retry_probe: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 def first_outcome(now: float) -> Outcome:
@@ -177,6 +191,7 @@ def reconcile(spec: ScalingSpec, decision: Decision, observed: Observed, last: O
         probed=step.probed,
         retry_probe=step.retry_probe,
         reason=step.reason,
+        limits=step.limits,
     )
 
 
@@ -201,10 +216,10 @@ def _scale(spec: ScalingSpec, desired: int, observed: Observed, last: Outcome, n
     if desired < 0 and not activating:
         return _Step(desired, "no decision yet, the scale stays as it is", apply=False)
 
-    least, bound = spec.min_scale, "min-scale"
+    least, bound = spec.min_scale, MIN_SCALE
     initial = spec.decider.initial_scale
     if initial > 1 and initial > least and spec.decider.reachable and last.initialized.status != "True":
-        least, bound = initial, "initial-scale"
+        least, bound = initial, INITIAL_SCALE
     if desired < least:
         want, reason = least, f"raised to {bound} {least}" if desired >= 0 else f"{bound} {least}"
     elif 0 < spec.max_scale < desired:
@@ -212,21 +227,35 @@ def _scale(spec: ScalingSpec, desired: int, observed: Observed, last: Outcome, n
     else:
         want = max(desired, 0)
         reason = f"stays at {want}" if want == observed.replicas else f"from {observed.replicas} to {want} as decided"
-    if want > 0:
-        return _Step(want, reason)
+    raised = max(desired, least)
+    bounds = Limit(bound, least, desired, raised), Limit(MAX_SCALE, spec.max_scale, raised, want)
+    step = _Step(want, reason) if want > 0 else _to_zero(spec, observed, last, now)
+    return replace(step, limits=(*bounds, *step.limits))
+
+
+def _to_zero(spec: ScalingSpec, observed: Observed, last: Outcome, now: float) -> _Step:
     if not spec.enable_scale_to_zero:
-        return _Step(1, "zero held back: enable-scale-to-zero is false")
-    if activating:
-        return _give_up_activation(spec, last, now)
+        held = Limit(ENABLE_SCALE_TO_ZERO, 0, 0, 1)
+        return _Step(1, "zero held back: enable-scale-to-zero is false", limits=(held,))
+    if last.active.status == "Unknown":
+        return _give_up_activation(spec, observed, last, now)
     if last.ready.status == "True":
         return _become_inactive(spec, last, now)
     return _remove_last(spec, observed, last, now)
 
 
-def _give_up_activation(spec: ScalingSpec, last: Outcome, now: float) -> _Step:
-    if _elapsed(last.active.since, now) > spec.activation_timeout:
-        return _Step(0, f"to zero: not active within {spec.activation_timeout:g} s")
-    return _Step(UNKNOWN_SCALE, "waiting for the first instances", apply=False, requeue_after=spec.activation_timeout)
+def _give_up_activation(spec: ScalingSpec, observed: Observed, last: Outcome, now: float) -> _Step:
+    timeout = spec.activation_timeout
+    activating = _elapsed(last.active.since, now)
+    if activating > timeout:
+        return _Step(0, f"to zero: not active within {timeout:g} s")
+    return _Step(
+        UNKNOWN_SCALE,
+        "waiting for the first instances",
+        apply=False,
+        requeue_after=timeout,
+        limits=(Limit(PROGRESS_DEADLINE, timeout, 0, observed.replicas, left=_elapsed(activating, timeout)),),
+    )
 
 
 def _become_inactive(spec: ScalingSpec, last: Outcome, now: float) -> _Step:
@@ -236,7 +265,10 @@ def _become_inactive(spec: ScalingSpec, last: Outcome, now: float) -> _Step:
     if active_for < window:
         left = _elapsed(active_for, window)
         return _Step(
-            1, f"zero held back: active for less than the {window:g} s window, {left:.1f} s left", requeue_after=left
+            1,
+            f"zero held back: active for less than the {window:g} s window, {left:.1f} s left",
+            requeue_after=left,
+            limits=(Limit(STABLE_WINDOW, window, 0, 1, left=left),),
         )
     return _Step(
         0,
@@ -260,16 +292,19 @@ def _remove_last(spec: ScalingSpec, observed: Observed, last: Outcome, now: floa
         return _Step(0, f"to zero: inactive for {inactive_for:.1f} s", probed=probed)
     if inactive_for < retention:
         held, left = "pod retention", _elapsed(inactive_for, retention)
+        limit = Limit(POD_RETENTION, retention, 0, observed.replicas, left=left)
     else:
         proxied_for = 0.0 if observed.proxied_since is None else _elapsed(observed.proxied_since, now)
         held, left = "grace period", _elapsed(proxied_for, grace)
+        limit = Limit(GRACE_PERIOD, grace, 0, observed.replicas, left=left)
     if left <= 0:
         return _Step(
             0,
             f"to zero: no traffic for the {window:g} s window and activator in path for >= {grace:g} s grace",
             probed=probed,
         )
-    return _Step(0, f"zero held back: {held}, {left:.1f} s left", apply=False, requeue_after=left, probed=probed)
+    why = f"zero held back: {held}, {left:.1f} s left"
+    return _Step(0, why, apply=False, requeue_after=left, probed=probed, limits=(limit,))
 
 
 def _elapsed(since: float, until: float) -> float:
