@@ -7,6 +7,7 @@ Read in this order:
     runtimes/     what runs an instance: a process, a container, or a model of one
     api/          the Kubernetes API: objects, versions, watches; the only door for intent
     serving.py    which objects to look at again; services.py, configurations.py, routes.py: a pass over one of them
+    record/       what happened, as rows: written to a file, explained in sentences
     controller.py observe -> plan -> act; the only writer of status
-    cli.py        `knative-emulator up | apply | get | delete | logs | status`
+    cli.py        `knative-emulator up | apply | get | delete | logs | status | explain`
 """

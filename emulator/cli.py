@@ -1,4 +1,4 @@
-"""`knative-emulator`: up, down, apply, get, delete, logs, status.
+"""`knative-emulator`: up, down, apply, get, delete, logs, status, explain.
 
 Exit codes: 0 done; 1 it can't be done, and one sentence on standard error says why; 2 the command line is wrong.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it can't be done, and one sentence on standard error says 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ WAIT = 60.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -114,6 +115,36 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(options: argparse.Namespace) -> int:
+    from emulator.client import Client  # noqa: PLC0415
+    from emulator.record import explain, moments, reader  # noqa: PLC0415
+
+    if options.file:
+        record = reader.read(options.file)
+        end = record.end
+    else:
+        record = reader.decode(Client(options.state_dir).history(), "the history of the emulator")
+        end = time.time() - record.header.started
+    at = moments.moment(options.at, record.header.started, end)
+    name = options.name and (options.name if "/" in options.name else f"{options.namespace}/{options.name}")
+    told = list(explain.paragraphs(record, explain.revisions(record, name, at), at))
+    if not told:
+        raise UserError(f"nothing is known of {name or 'any revision'} at second {at:.1f} of the record")
+    print("\n\n".join(told))
+    return 0
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """`--at -30s` as one word: else it looks like an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--at":
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
 def _kind(word: str) -> kinds.Kind:
     kind = kinds.by_name(word)
     if kind is None:
@@ -161,6 +192,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what runs instances (default auto: a process for an image with a line under `images:`, else a container)",
     )
     up.add_argument("--demo", action="store_true", help="go to zero within 15 s: window 6 s, grace 5 s")
+    up.add_argument(
+        "--record",
+        metavar="FILE",
+        type=lambda text: Path(text).absolute(),
+        help="write what comes and what is decided to a new file, as JSON lines",
+    )
     up.add_argument("-d", "--detach", action="store_true", help="go on in the background once it is ready")
     wait(up)
 
@@ -188,6 +225,14 @@ def _parser() -> argparse.ArgumentParser:
 
     status = add("status", _status, "what runs, how much, and why")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    explain = add("explain", _explain, "why there were as many instances as there were, in sentences")
+    explain.add_argument("name", nargs="?", default="", help="a Service or a Revision (default: all)")
+    explain.add_argument(
+        "--at",
+        default="-0s",
+        help="-30s: before now, or the end of the file; 31s: after its begin; or a time, 12:00:31",
+    )
+    explain.add_argument("--file", type=Path, help="a record (default: what the running emulator remembers)")
     return parser
 
 

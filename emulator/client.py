@@ -90,6 +90,10 @@ class Client:
         document: Object = self._call("GET", "/emulator/status").json()
         return document
 
+    def history(self) -> bytes:
+        """What was decided of late, as the lines of a record."""
+        return self._call("GET", "/emulator/history").content
+
     @staticmethod
     def _path(kind: Kind, namespace: str | None, name: str | None = None) -> str:
         root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"

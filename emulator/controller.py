@@ -21,6 +21,7 @@ from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Backend, Plane, RevisionStat
 from emulator.describe import describe
 from emulator.pods import Pods
+from emulator.record.history import History
 from emulator.replicas import NODE_LIMIT, Replicas
 from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Node, Report
@@ -29,7 +30,10 @@ from emulator.serving import Serving
 
 
 class Controller:
-    """Runs everything that the store's objects ask for. `wake` is called when there is something to do."""
+    """Runs everything that the store's objects ask for. `wake` is called when there is something to do.
+
+    `history` is what it decided of late.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Controller:
         self._pods = Pods(store)
         self._serving = Serving(store, config_maps, self._revisions)
         self._started = clock.now()
+        self.history = History(self._started, config_maps)
         self._next_report = next_report(self._started)
         store.subscribe(self.changed)
 
@@ -94,6 +99,7 @@ class Controller:
             self._next_report = next_report(now)
         self._serving.reconcile(now)
         due = [revision.step(now) for revision in self._all()]
+        self.history.look(self._all(), now)
         self._show_changes()
         return min(self._next_report, self._serving.reconcile(now), *due)
 

@@ -26,6 +26,8 @@ from emulator.kubelet import Kubelet
 from emulator.lock import Lock
 from emulator.logs import Logs
 from emulator.manifests import AWAITED, read_manifests
+from emulator.record.recorder import Recorder
+from emulator.record.writer import Writer
 from emulator.report import POLL, failure, ready, success
 from emulator.runtimes.choice import choose
 from emulator.service_discovery import variables
@@ -96,10 +98,20 @@ class Emulator:
         # Instances that are processes inherit this environment; what their manifest says goes over it.
         os.environ |= variables(self._plane.listen_private(LOOPBACK, 0), os.environ)
         self._controller.connect(self._plane, self._kubelet, self.port)
+        history = self._controller.history
         who = tls.identity(options.state_dir)
-        app = make_app(store, self.admission, logs, token=who.token, describe=self._controller.describe)
+        app = make_app(
+            *(store, self.admission, logs),
+            token=who.token,
+            describe=self._controller.describe,
+            history=lambda: history.record().encode(),
+        )
         self._api = ApiServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))
         api_port = _listen(self._listen_api, options.api_port, "--api-port")
+        self._recorder: Recorder | None = None
+        if options.record:
+            self._recorder = Recorder(store, history, Writer(options.record, history.header))
+            self._plane.tell(self._recorder.finished)
         self.kubeconfig = options.state_dir / "kubeconfig"
         tls.write_kubeconfig(self.kubeconfig, who, api_port)
         self._loop = spawn(self._run)
@@ -131,6 +143,8 @@ class Emulator:
         """Stop accepting, let requests in hand end, end all instances."""
         self._plane.close(DRAIN)
         self._loop.kill()
+        if self._recorder:
+            self._recorder.close()
         self._kubelet.close()
         self._api.stop()
 

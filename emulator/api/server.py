@@ -46,8 +46,19 @@ class ApiServer(WSGIServer):
         super().handle(client, address)
 
 
-def make_app(store: Store, admission: Admission, logs: Logs, *, token: str, describe: Callable[[], Object]) -> Flask:
-    """The API as a WSGI application; `describe` gives the document behind `/emulator/status`."""
+def make_app(
+    store: Store,
+    admission: Admission,
+    logs: Logs,
+    *,
+    token: str,
+    describe: Callable[[], Object],
+    history: Callable[[], bytes],
+) -> Flask:
+    """The API as a WSGI application.
+
+    `describe` gives the document behind `/emulator/status`, `history` the lines behind `/emulator/history`.
+    """
     app = Flask("knative-emulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.merge_slashes = False
@@ -61,6 +72,8 @@ def make_app(store: Store, admission: Admission, logs: Logs, *, token: str, desc
         path = path.strip("/")  # Python's client asks for /version/ and /apis/
         if path == "emulator/status":
             return answer(describe())
+        if path == "emulator/history":
+            return Response(history(), mimetype="application/jsonl")
         document = (discovery.find(path) or openapi.find(path)) if request.method == "GET" else None
         if document is not None:
             return answer(document)

@@ -228,7 +228,7 @@ def _scale(spec: ScalingSpec, desired: int, observed: Observed, last: Outcome, n
         want = max(desired, 0)
         reason = f"stays at {want}" if want == observed.replicas else f"from {observed.replicas} to {want} as decided"
     raised = max(desired, least)
-    bounds = Limit(bound, least, desired, raised), Limit(MAX_SCALE, spec.max_scale, raised, want)
+    bounds = Limit(bound, least, max(desired, 0), raised), Limit(MAX_SCALE, spec.max_scale, raised, want)
     step = _Step(want, reason) if want > 0 else _to_zero(spec, observed, last, now)
     return replace(step, limits=(*bounds, *step.limits))
 

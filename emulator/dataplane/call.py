@@ -18,11 +18,16 @@ class Call:
     Attributes:
         arrived: when its head was complete (monotonic).
         cold: seconds that it waited for the revision's first instance; None where one was there.
+        instance: the one that it is in, or was in last; empty before it reached one.
+        seconds: how long it was there.
         response: the instance's answer, once its head went out to the client.
         status: of the answer, the instance's or ours; 0 before there is one.
     """
 
-    __slots__ = ("_late", "arrived", "client", "cold", "request", "response", "sent", "status", "timeouts")
+    __slots__ = (
+        *("_late", "arrived", "client", "cold", "instance", "request", "response", "seconds", "sent", "status"),
+        "timeouts",
+    )
 
     def __init__(self, client: Client, request: Request, timeouts: Timeouts, timeout_text: bytes) -> None:
         self.client = client
@@ -30,6 +35,8 @@ class Call:
         self.timeouts = timeouts
         self.arrived = monotonic()
         self.cold: float | None = None
+        self.instance = ""
+        self.seconds = 0.0
         self.status = 0
         self.response: Response | None = None
         self.sent = 0

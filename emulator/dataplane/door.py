@@ -65,6 +65,34 @@ class RevisionStat(NamedTuple):
     requests: float
 
 
+class Finished(NamedTuple):
+    """A request that has ended, well or not.
+
+    Attributes:
+        revision: which one it was for; None where the host is nobody's.
+        method: as it came.
+        target: as it came, with its query.
+        arrived: when its head was there (monotonic).
+        latency: seconds from then to its end.
+        instance: the last one that it was in; empty where it reached none.
+        seconds: how long it was there.
+        cold: seconds that it waited for the revision's first instance; None where one was there.
+        status: of the answer; 0 where there was none.
+        error: what kept it from ending well; empty where nothing did.
+    """
+
+    revision: RevisionKey | None
+    method: bytes
+    target: bytes
+    arrived: float
+    latency: float
+    instance: str
+    seconds: float
+    cold: float | None
+    status: int
+    error: str
+
+
 class Plane(Protocol):
     """The data plane as the controller sees it; the simulated one is another."""
 

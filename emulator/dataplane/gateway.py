@@ -9,9 +9,11 @@ from gevent.pool import Group
 
 from emulator.core.breaker import QueueFullError
 from emulator.core.revision import RevisionKey
+from emulator.core.timeouts import refusal
 from emulator.dataplane.activator import Revision
-from emulator.dataplane.call import CutError
+from emulator.dataplane.call import Call, CutError
 from emulator.dataplane.client import LINGER, Client
+from emulator.dataplane.door import Finished
 from emulator.dataplane.message import Request
 from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError
 from emulator.dataplane.routing import RouteTable
@@ -28,6 +30,9 @@ class Gateway:
     """Accepts connections, up to `limit` at a time, and answers what comes on them.
 
     `elsewhere` answers requests in absolute form for hosts that are not in the table; without it they get 404 too.
+
+    Attributes:
+        finished: is told of each request that was not for elsewhere, once it has ended; it must not wait.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Gateway:
         self._revisions = revisions
         self._limit = limit
         self._elsewhere = elsewhere
+        self.finished: Callable[[Finished], None] | None = None
         self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
         self._clients: set[Client] = set()
         self._connections = Group()
@@ -134,20 +140,59 @@ class Gateway:
             if self._elsewhere and request.absolute:
                 self._elsewhere(client, request)
             else:
-                client.answer(request, 404)
+                self._not_found(client, request, None, b"")
             return
         key = split.pick()
         revision = self._revisions.get(key)
         if revision is None:
             text = f'Error getting active endpoint: revision.serving.knative.dev "{key.name}" not found\n'
-            client.answer(request, 404, text.encode())
+            self._not_found(client, request, key, text.encode())
             return
         call = revision.call(client, request)
+        failure: Exception | None = None
         try:
             revision.serve(call)
         except (QueueFullError, RequestError, CutError) as error:
+            failure = error
             call.fail(error)
+        except ClientGoneError as error:
+            failure = error
+            raise
         finally:
             client.presence.unwatch()
             if call.status:
                 revision.answers[call.status // 100] += 1
+            if self.finished:
+                self.finished(_finished(key, call, failure))
+
+    def _not_found(self, client: Client, request: Request, key: RevisionKey | None, text: bytes) -> None:
+        arrived = monotonic()
+        client.answer(request, 404, text)
+        if self.finished:
+            latency = monotonic() - arrived
+            self.finished(Finished(key, request.method, request.target, arrived, latency, "", 0.0, None, 404, ""))
+
+
+def _finished(key: RevisionKey, call: Call, failure: Exception | None) -> Finished:
+    request, status = call.request, call.status
+    if failure is None:
+        error = "" if status else "ended with the gateway"
+    elif isinstance(failure, ClientGoneError):
+        error = "client gone"
+    elif isinstance(failure, CutError):
+        error = "cut"
+    else:
+        error = refusal(failure).body.decode().strip() or str(failure).strip()
+        status = failure.code if isinstance(failure, BadRequestError) else status
+    return Finished(
+        key,
+        request.method,
+        request.target,
+        call.arrived,
+        monotonic() - call.arrived,
+        call.instance,
+        call.seconds,
+        call.cold,
+        status,
+        error,
+    )

@@ -12,7 +12,7 @@ from gevent.lock import Semaphore
 from emulator.core.clock import Clock
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.activator import Activator, Revision
-from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, RevisionStat, Routes
+from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, Finished, RevisionStat, Routes
 from emulator.dataplane.gateway import Gateway
 from emulator.dataplane.outbound import Outbound
 from emulator.dataplane.queue_proxy import Instance
@@ -77,6 +77,10 @@ class DataPlane:
     def listen_private(self, host: str, port: int) -> int:
         """The same for instances: cluster-local hosts, and requests in absolute form for any other."""
         return self._proxy.listen(host, port)
+
+    def tell(self, finished: Callable[[Finished], None]) -> None:
+        """Call `finished` with each request that has ended from now on; it must not wait."""
+        self._gateway.finished = self._proxy.finished = finished
 
     def close(self, grace: float) -> None:
         """Accept no more, let what is in hand finish for `grace` seconds, then end it."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from time import monotonic
 
 from gevent.lock import Semaphore
 
@@ -11,6 +12,7 @@ from emulator.dataplane.door import Endpoint
 from emulator.dataplane.exchange import exchange
 from emulator.dataplane.message import Request
 from emulator.dataplane.pool import Pool
+from emulator.dataplane.refusals import RefusedError
 from emulator.dataplane.waiting import Gate
 
 #: The activator's own address, which is a hop too.
@@ -57,10 +59,15 @@ class Instance:
         self.in_flight += 1
         try:
             ticket = gate.enter() if gate else None
+            call.instance, begun = self.endpoint.instance, monotonic()
             try:
                 status = exchange(call, self.pool, instance_head(call.request, call.client.address, proxied=proxied))
                 self.answers[status // 100] += 1
+            except RefusedError:
+                call.instance = ""
+                raise
             finally:
+                call.seconds = monotonic() - begun
                 if gate and ticket:
                     gate.leave(ticket)
         finally:

@@ -4,7 +4,8 @@
 
 Three processes: a load generator and an app that do next to nothing in Python, and the gateway between them. The figure
 that holds on a busy machine is the gateway's own CPU per request; a real cluster's proxies take 432 us for all three
-hops, 254 us for activator and queue-proxy (Go, on two cores like those this was measured on). At last the memory of
+hops, 254 us for activator and queue-proxy (Go, on two cores like those this was measured on). The last path writes each
+request to a record, as `up --record` does. At last the memory of
 requests that wait for a revision without instances, and the time until all are answered once there is one.
 """
 
@@ -13,8 +14,10 @@ import multiprocessing
 import select
 import socket
 import statistics
+import tempfile
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from random import Random
 
 import psutil
@@ -51,13 +54,17 @@ def app(ready: Connection) -> None:
                 sockets.pop(number).close()
 
 
-def gateway(ready: Connection, app_port: int, *, proxied: bool) -> None:
+def gateway(ready: Connection, app_port: int, *, proxied: bool, record: str = "") -> None:
     """Serve one revision of one instance; set the number of instances and report what this process used when asked."""
     import gevent  # noqa: PLC0415 # in this process only
 
+    from emulator.api.store import Store  # noqa: PLC0415
     from emulator.core.revision import RevisionKey  # noqa: PLC0415
     from emulator.dataplane.door import Backend, Endpoint, Target  # noqa: PLC0415
     from emulator.dataplane.plane import DataPlane  # noqa: PLC0415
+    from emulator.record.history import History  # noqa: PLC0415
+    from emulator.record.recorder import Recorder  # noqa: PLC0415
+    from emulator.record.writer import Writer  # noqa: PLC0415
 
     class WallClock:
         def now(self) -> float:
@@ -66,6 +73,9 @@ def gateway(ready: Connection, app_port: int, *, proxied: bool) -> None:
     key = RevisionKey("default", "bench-00001")
     instance = Endpoint("bench", "127.0.0.1", app_port)
     plane = DataPlane(WallClock(), lambda _: None, Random(1))  # noqa: S311 # no secret
+    if record:
+        history = History(time.time(), {})
+        plane.tell(Recorder(Store(WallClock()), history, Writer(Path(record), history.header)).finished)
     plane.set_backend(key, Backend(endpoints=(instance,), proxied=proxied))
     plane.set_routes({HOST: (Target(key, 100),)})
     ready.send(plane.listen("127.0.0.1", 0))
@@ -159,9 +169,12 @@ def main() -> None:
         return here, here.recv()
 
     _, app_port = start(app)
+    folder = tempfile.TemporaryDirectory(prefix="bench-")
+    record = f"{folder.name}/record.jsonl"
     through = {
         "queue-proxy only": start(gateway, app_port, proxied=False),
         "activator + queue-proxy": start(gateway, app_port, proxied=True),
+        "both, recorded": start(gateway, app_port, proxied=True, record=record),
     }
     print(f"{'path':26}{'conns':>6}{'req/s':>9}{'of direct':>11}{'p50 ms':>9}{'gateway CPU us/req':>20}")
     for connections in chosen.connections:

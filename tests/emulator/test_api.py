@@ -31,7 +31,7 @@ class Api:
 
     def __init__(self) -> None:
         self.store = Store(SimClock(1_700_000_000))
-        app = make_app(self.store, Admission(self.store, {}), Logs(), token="t", describe=dict)
+        app = make_app(self.store, Admission(self.store, {}), Logs(), token="t", describe=dict, history=bytes)
         self.client: FlaskClient = app.test_client()
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
