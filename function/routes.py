@@ -70,8 +70,11 @@ ROUTES: Mapping[str, Route] = {
 _NOWHERE = Route({})
 
 
-def answer(service: Service, request: flask.Request) -> Response:
-    """Answer one request. Whatever happens, it is one response, one log line and one count."""
+def answer(service: Service, request: flask.Request, handler: Handler | None = None) -> Response:
+    """Answer one request. Whatever happens, it is one response, one log line and one count.
+
+    `handler` takes the place of the one that method and path lead to.
+    """
     request.max_content_length = service.settings.max_body
     call = Call(request, trusted_proxies=service.settings.trusted_proxies)
     route = ROUTES.get(request.path, _NOWHERE)
@@ -80,7 +83,7 @@ def answer(service: Service, request: flask.Request) -> Response:
         if route is not _NOWHERE and cors.asking(request, origins):
             response = cors.preflight(route.methods)
         else:
-            response = _handler(route, request.method)(service, call)
+            response = (handler or _handler(route, request.method))(service, call)
     except (Refusal, StoreUnavailableError) as error:
         refusal = error if isinstance(error, Refusal) else _lost(error)
         call.notes["reason"] = call.notes.get("reason") or refusal.reason

@@ -15,6 +15,7 @@ from function import app, logs
 from function.errors import SettingsError, StoreUnavailableError
 from function.pool.gevent_lane import GeventLane
 from function.service import Service
+from function.web import overload
 from function.web.listener import listen
 from function.web.server import Server
 
@@ -51,7 +52,7 @@ def serve() -> int:
         logs.line("WARNING", f"refused {status}", status=status, reason=why, client=client)
 
     application = functions_framework.create_app("login", str(_TARGET))  # type: ignore[no-untyped-call]  # it has no types
-    server = Server(listener, application, settings, refused)
+    server = Server(listener, overload.ahead(service, application), settings, refused)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)

@@ -1,7 +1,7 @@
 """POST /login, and the one way in which a name and a password are checked, whoever asks."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from flask import Response
 
@@ -157,10 +157,7 @@ def attempted(
         patience = call.patience(service.settings.login_deadline)
         attempt = check(service, guess, wanted, password, patience=patience, tell=tell)
     except Refusal as refusal:
-        outcome = "throttled" if refusal.status == 429 else "shed"
-        call.notes |= {"outcome": outcome}
-        metrics.add("login_attempts_total", outcome=outcome)
-        metrics.add(_UNHASHED[outcome], reason=refusal.reason)
+        _unhashed(service, call, refusal)
         raise
     outcome = "refused" if attempt.user is None else "ok"
     call.notes |= {"outcome": outcome, "user": attempt.user_id, "reason": attempt.reason}
@@ -169,6 +166,20 @@ def attempted(
     metrics.add("login_hash_seconds_total", attempt.timing.hashed)
     metrics.add("login_queue_seconds_total", attempt.timing.queued)
     return attempt
+
+
+def turned_away(service: Service, call: Call, refusal: Refusal) -> NoReturn:
+    """POST /login where it was found beforehand that there is no room (see web/overload.py)."""
+    service.metrics.add("login_hashes_submitted_total")
+    _unhashed(service, call, refusal)
+    raise refusal
+
+
+def _unhashed(service: Service, call: Call, refusal: Refusal) -> None:
+    outcome = "throttled" if refusal.status == 429 else "shed"
+    call.notes |= {"outcome": outcome}
+    service.metrics.add("login_attempts_total", outcome=outcome)
+    service.metrics.add(_UNHASHED[outcome], reason=refusal.reason)
 
 
 def _account(name: str) -> tuple[str, str]:

@@ -44,13 +44,15 @@ class Admission:
             Refusal: 503 with Retry-After; no place was taken.
         """
         with self._lock:
-            if self.depth < self.places and (self.depth // self.threads + 1) * self.seconds <= max(
-                budget, self.seconds
-            ):
+            if self._has_room(budget):
                 self.depth += 1
                 return
-            self.shed += 1
-        raise overloaded(self.drained())
+            raise self._turned_away()
+
+    def refusal(self, budget: float) -> Refusal | None:
+        """What `enter` would raise at this moment, counted as if it had; None where there is room."""
+        with self._lock:
+            return None if self._has_room(budget) else self._turned_away()
 
     def drained(self) -> float:
         """Seconds until those who are let in now are done."""
@@ -65,6 +67,13 @@ class Admission:
         with self._lock:
             self.seconds += (seconds - self.seconds) * (_WEIGHT if self._measured else 1.0)
             self._measured = True
+
+    def _turned_away(self) -> Refusal:
+        self.shed += 1
+        return overloaded(self.drained())
+
+    def _has_room(self, budget: float) -> bool:
+        return self.depth < self.places and (self.depth // self.threads + 1) * self.seconds <= max(budget, self.seconds)
 
 
 def overloaded(seconds: float, reason: str = "queue full") -> Refusal:
