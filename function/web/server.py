@@ -126,6 +126,19 @@ class Handler(WSGIHandler):
             headers: Any = self.response_headers  # bytes; the stubs say text
             headers[:] = [*(pair for pair in headers if pair[0] != b"Connection"), (b"Connection", b"close")]
 
+    def _write_with_headers(self, data: bytes) -> None:
+        """Head and body in one write: pywsgi's two are two system calls, and two packets."""
+        self.headers_sent = True
+        self.finalize_headers()
+        status: Any = self.status  # bytes, as are the headers; the stubs say text
+        headers: Any = self.response_headers
+        head = b"".join([b"HTTP/1.1 %b\r\n" % status, *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n"])
+        if self.response_use_chunked:
+            self._sendall(head)
+            self._write(data)  # type: ignore[attr-defined]  # it is there; the stubs leave it out
+        else:
+            self._sendall(head + data)
+
     def log_request(self) -> None:
         """Nothing: the application logs its requests, and `refused` hears of what did not become one."""
 
@@ -214,8 +227,12 @@ class Handler(WSGIHandler):
             self._linger()
 
     def _sendall(self, data: bytes) -> None:
-        with gevent.Timeout(WRITE_TIMEOUT, BrokenPipeError(errno.EPIPE, "the client does not read")):
-            super()._sendall(data)  # type: ignore[misc]  # it is there; the stubs leave it out
+        # The kernel nearly always takes it all at once; only what is left needs a timer.
+        with contextlib.suppress(BlockingIOError):
+            data = data[self.socket.send(data, timeout=0.0) :]  # type: ignore[call-arg]  # gevent's takes it
+        if data:
+            with gevent.Timeout(WRITE_TIMEOUT, BrokenPipeError(errno.EPIPE, "the client does not read")):
+                super()._sendall(data)  # type: ignore[misc]  # it is there; the stubs leave it out
 
     def _linger(self) -> None:
         left = LINGER_BYTES
