@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from emulator.core.environment import UnresolvedReference
 from emulator.core.instance import ALIVE, Instance, Phase, Signal, surplus
-from emulator.core.naming import SUFFIX_LETTERS
+from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS, RevisionNames
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Endpoint, Plane
 from emulator.runtimes.base import Launch, Node, Report
@@ -47,7 +47,8 @@ class Replicas:
         self._launch = launch
         self._room = room
         self._rng = rng
-        self._prefix = f"{key.name}-deployment-{self._letters(10)}"
+        prefix = f"{RevisionNames(key.name).deployment}-{self._letters(10)}-"
+        self._prefix = prefix[: LONGEST_NAME - SUFFIX_LENGTH]
         self._instances: dict[str, Instance] = {}
 
     def __iter__(self) -> Iterator[Instance]:
@@ -102,7 +103,7 @@ class Replicas:
         return min(due, default=float("inf"))
 
     def _start_one(self, now: float) -> None:
-        name = f"{self._prefix}-{self._letters(5)}"
+        name = self._prefix + self._letters(SUFFIX_LENGTH)
         self._instances[name] = Instance(name, self.key, created=now, since=now, started=now)
         self._start(name, now)
 

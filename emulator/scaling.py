@@ -41,10 +41,18 @@ class ScalingConfig:
 
 
 class RevisionScaler:
-    """Decides how many instances one revision should have. Times are Unix seconds."""
+    """Decides how many instances one revision should have. Times are Unix seconds.
+
+    `ready` is how many instances are ready as it begins: with several of them it must be one that was restarted.
+    """
 
     def __init__(
-        self, annotations: Mapping[str, str], container_concurrency: int, config: ScalingConfig, now: float
+        self,
+        annotations: Mapping[str, str],
+        container_concurrency: int,
+        config: ScalingConfig,
+        now: float,
+        ready: int = 0,
     ) -> None:
         self._resolve: Callable[[Mapping[str, str], bool], ScalingSpec] = lambda annotations, reachable: resolve(
             annotations,
@@ -57,7 +65,7 @@ class RevisionScaler:
         self._reachable = True
         self.spec = self._resolve(annotations, self._reachable)
         self._metrics = RevisionMetrics(self.spec.metric)
-        self._decision = first_decision(self.spec.decider, 0, now)
+        self._decision = first_decision(self.spec.decider, ready, now)
         self.outcome: Outcome = first_outcome(now)
         #: The Deployment of a new revision is made with the initial scale, before anything is decided.
         self.wanted = self.spec.decider.initial_scale

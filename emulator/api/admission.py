@@ -7,11 +7,11 @@ from typing import NamedTuple
 from emulator.api.core_types import checked, invalid, namespace, unreadable
 from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
 from emulator.api.store import Object, Store, is_deleted
+from emulator.core import decider
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
-from emulator.core.decider import not_implemented
 from emulator.core.gotext import quote
-from emulator.core.naming import SUFFIX_LETTERS
+from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.three_way import applied
 from emulator.errors import InvalidObject
 
@@ -19,8 +19,6 @@ from emulator.errors import InvalidObject
 USER = "kubernetes-admin"
 #: Namespaces that are there from the start; others come to be with what is first written to them.
 NAMESPACES = ("default", "knative-serving", "kube-system")
-#: Letters that a generateName is followed by, as many as Kubernetes takes.
-GENERATED = 5
 
 #: Annotations by which the controller knows an object again.
 _MARKS = frozenset({CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED})
@@ -55,7 +53,8 @@ class Admission:
         admitted, warnings = self._admitted(kind, document, None, manner)
         meta = admitted["metadata"]
         if not meta.get("name"):
-            meta["name"] = meta["generateName"] + "".join(self._rng.choices(SUFFIX_LETTERS, k=GENERATED))
+            prefix = meta["generateName"][: LONGEST_NAME - SUFFIX_LENGTH]
+            meta["name"] = prefix + "".join(self._rng.choices(SUFFIX_LETTERS, k=SUFFIX_LENGTH))
         home = meta.get("namespace", "")
         if home and not manner.dry_run and self._store.find(NAMESPACE, "", home) is None:
             self._store.create(NAMESPACE, namespace(home))
@@ -98,9 +97,10 @@ class Admission:
         template, where = admitted.object["spec"].get("template"), "spec.template."
         if kind is REVISION:
             template, where = admitted.object, ""
-        if refused := not_implemented(((template or {}).get("metadata") or {}).get("annotations") or {}):
+        annotations = ((template or {}).get("metadata") or {}).get("annotations") or {}
+        if refused := decider.not_implemented(annotations):
             raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
-        return admitted.object, (*unknown, *admitted.warnings)
+        return admitted.object, (*unknown, *decider.unknown(annotations), *admitted.warnings)
 
 
 def _unknown(kind: Kind, fields: list[str], manner: Manner) -> tuple[str, ...]:

@@ -143,16 +143,11 @@ def resolve(
 
 
 def not_implemented(annotations: Mapping[str, str]) -> dict[str, str]:
-    """The autoscaling annotations that would have no effect here: key -> a sentence that says what to do.
+    """What is asked for and can't be had here: annotation -> a sentence that says what to do.
 
-    Knative takes unknown keys of this family without a word, but a revision that silently scales otherwise than asked
-    is worse than none.
+    A revision that silently scales otherwise than asked is worse than none.
     """
-    refused = {
-        key: f"{key} is no autoscaling annotation known here; remove it or correct its spelling"
-        for key in annotations
-        if key.startswith(f"{keys.AUTOSCALING_GROUP}/") and key not in _SPELLINGS
-    }
+    refused = {}
     for key, value in filter(None, (keys.CLASS.find(annotations), keys.METRIC.find(annotations))):
         if key in keys.METRIC and value not in {CONCURRENCY, RPS}:
             refused[key] = f"{key}: {value} is not measured here; use {CONCURRENCY} or {RPS}"
@@ -161,6 +156,15 @@ def not_implemented(annotations: Mapping[str, str]) -> dict[str, str]:
         elif key in keys.CLASS and value != KPA:
             refused[key] = f"{key}: there is no autoscaler of class {value} here; use {KPA}"
     return refused
+
+
+def unknown(annotations: Mapping[str, str]) -> list[str]:
+    """A sentence for each autoscaling annotation that has no effect. Knative takes them without a word."""
+    return [
+        f"{key} is no autoscaling annotation that Knative knows, so it has no effect; correct its spelling?"
+        for key in annotations
+        if key.startswith(f"{keys.AUTOSCALING_GROUP}/") and key not in _SPELLINGS
+    ]
 
 
 def _parsed(key: Key, annotations: Mapping[str, str], parse: Callable[[str], _T], default: _T) -> _T:

@@ -37,6 +37,9 @@ CLUSTER_LOCAL: Final = "cluster-local"
 SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 """Letters of a generated suffix: Kubernetes leaves out vowels and look-alikes."""
 
+SUFFIX_LENGTH: Final = 5
+"""How many; what stands before them is cut so that all of the name is a label."""
+
 
 class DomainError(ValueError):
     """A route's host name is not a domain name; the text says why."""

@@ -13,7 +13,7 @@ from emulator.core.clock import SimClock
 from emulator.core.revision import RevisionKey
 from emulator.core.three_way import applied
 from emulator.dataplane.door import NO_ROUTES, Routes
-from emulator.runtimes.fake import FakeNode
+from emulator.runtimes.fake import START_SECONDS, FakeNode
 from emulator.simulate import ModelPlane
 
 #: A whole Unix second, far enough from 0 that times in nanoseconds are as big as real ones.
@@ -33,14 +33,14 @@ class RecordingPlane(ModelPlane):
 class Simulated:
     """Objects go in with `apply`; `run` lets time pass."""
 
-    def __init__(self, **config_maps: Mapping[str, str]) -> None:
+    def __init__(self, *, start_seconds: float = START_SECONDS, **config_maps: Mapping[str, str]) -> None:
         config = {name.replace("_", "-"): data for name, data in config_maps.items()}
         self.clock = SimClock(START)
         self._due = float("inf")
         self.store = Store(self.clock)
         self.controller = Controller(self.clock, self.store, config, self._wake, random.Random(0))
         self.plane = RecordingPlane(self.clock, self.controller.demanded)
-        self.controller.connect(self.plane, FakeNode(self.clock, self.controller.reported), 80)
+        self.controller.connect(self.plane, FakeNode(self.clock, self.controller.reported, start_seconds), 80)
         self._admission = AdmissionConfig.load(config)
         self._wake()
 
