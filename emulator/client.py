@@ -37,6 +37,7 @@ class Client:
         # Neither a proxy nor a CA bundle of the environment has a say between us and our own loopback.
         self._session.trust_env = False
         self._session.verify = str(state_dir / "ca.crt")
+        self._session.headers["User-Agent"] = "knative-emulator"
         self._session.headers["Authorization"] = f"Bearer {config['users'][0]['user']['token']}"
 
     def items(self, kind: Kind, namespace: str | None) -> list[Object]:

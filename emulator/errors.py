@@ -11,6 +11,7 @@ EmulatorError        a sentence that says what to do, and the HTTP status the AP
     AlreadyExists    an object of that name exists                                        409
     Conflict         the object changed since it was read                                 409
   LaunchError        an instance can't be started: no command for an image, say           500
+  Untyped            an applied object does not fit its type: Kubernetes has no better word 500
   MachineError       this machine won't: a taken port, a folder that can't be written     500
 """
 
@@ -86,10 +87,16 @@ class AlreadyExists(UserError):
 
 
 class Conflict(UserError):
-    """The object was changed by someone else since it was read."""
+    """The object was changed by someone else since it was read, or an apply would change what others manage."""
 
     status = 409
     reason = "Conflict"
+
+
+class Untyped(EmulatorError):
+    """An applied object has fields that its type lacks: the API server answers 500, without a reason."""
+
+    reason = ""
 
 
 class LaunchError(EmulatorError):

@@ -32,9 +32,16 @@ def print_objects(kind: Kind, objects: Sequence[Object], output: str, *, single:
         else:
             _say("No resources found.", file=sys.stderr)
     else:
-        document = objects[0] if single else {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        plain = [_without_managers(document) for document in objects]
+        document = plain[0] if single else {"apiVersion": "v1", "kind": "List", "items": plain}
         dump = json.dumps(document, indent=2) if output == "json" else yaml.safe_dump(document, sort_keys=True)
         _say(dump.rstrip())
+
+
+def _without_managers(document: Object) -> dict[str, Any]:
+    """An object as kubectl prints it, too."""
+    meta = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
+    return {**document, "metadata": meta}
 
 
 def print_status(document: Object, output: str) -> None:

@@ -3,8 +3,10 @@
 kinds.py       which resources are served, as rows
 server.py      who may call, and which part answers: discovery.py and openapi.py, or, for targets.py's paths, verbs.py
 verbs.py       get, list, watch, create, update, patch, delete, log
-bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py reads one, patch.py applies changes
+bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py and yaml_body.py
+               read two of them, patch.py applies changes
 core_types.py  what Secrets, ConfigMaps and Namespaces may hold
+ownership.py   who manages which field (server-side apply)
 admission.py   what a webhook would refuse is refused, what it would add is added
 store.py       objects, versions, and who wants to hear of changes
 history.py     the latest changes, and watches over them; selectors.py says of which objects

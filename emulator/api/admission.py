@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from emulator.api.core_types import checked, invalid, namespace, unreadable
 from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
+from emulator.api.ownership import tracked
 from emulator.api.store import Object, Store, is_deleted
 from emulator.core import decider
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
+from emulator.core.conditions import timestamp
 from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.three_way import applied
@@ -27,10 +29,14 @@ Stored = tuple[Object, tuple[str, ...]]
 
 
 class Manner(NamedTuple):
-    """How to write: whether to store, and what becomes of unknown fields (Kubernetes' fieldValidation)."""
+    """How to write: whether to store, what becomes of unknown fields (Kubernetes' fieldValidation), and who writes.
+
+    `manager` is Kubernetes' fieldManager; None for an object that says itself who manages its fields.
+    """
 
     dry_run: bool = False
     validation: str = "Warn"
+    manager: str | None = "knative-emulator"
 
 
 #: To store it, and to warn of unknown fields, as the API server does with a request that says nothing else.
@@ -58,7 +64,7 @@ class Admission:
         home = meta.get("namespace", "")
         if home and not manner.dry_run and self._store.find(NAMESPACE, "", home) is None:
             self._store.create(NAMESPACE, namespace(home))
-        return self._store.create(kind, admitted, dry_run=manner.dry_run), warnings
+        return self._store.create(kind, admitted, dry_run=manner.dry_run, manager=None), warnings
 
     def replace(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
         """Replace a stored object; returns it and the warnings.
@@ -74,7 +80,7 @@ class Admission:
             found = ", ".join(quote(each) for each in sorted(new))
             words = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers"
             raise invalid(kind, meta["name"], "metadata.finalizers", f"{words} []string{{{found}}}")
-        return self._store.update(kind, admitted, dry_run=manner.dry_run), warnings
+        return self._store.update(kind, admitted, dry_run=manner.dry_run, manager=None), warnings
 
     def apply(self, kind: Kind, document: Object) -> Stored:
         """Create, or merge with what is stored (see core.three_way). Raises InvalidObject and Unprocessable."""
@@ -86,9 +92,10 @@ class Admission:
     def _admitted(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Stored:
         if kind.group != SERVING:
             kept, dropped = checked(kind, document)
-            return kept, _unknown(kind, dropped, manner)
+            return self._tracked(kind, kept, stored, manner), _unknown(kind, dropped, manner)
         kept, dropped = prune(kind.name, document)
         unknown = _unknown(kind, dropped, manner)
+        kept = self._tracked(kind, kept, stored, manner)
         try:
             admitted = admit(kind.name, kept, stored, user=USER, config=self._config, dry_run=manner.dry_run)
         except AdmissionError as error:
@@ -101,6 +108,12 @@ class Admission:
         if refused := decider.not_implemented(annotations):
             raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
         return admitted.object, (*unknown, *decider.unknown(annotations), *admitted.warnings)
+
+    def _tracked(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Object:
+        """Nobody manages what admission fills in: managers are told before."""
+        if manner.manager is None:
+            return document
+        return tracked(kind, stored, document, manner.manager, timestamp(self._store.clock.now()))
 
 
 def _unknown(kind: Kind, fields: list[str], manner: Manner) -> tuple[str, ...]:

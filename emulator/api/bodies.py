@@ -1,4 +1,4 @@
-"""What comes in the body of a request: JSON that is looked at before anything believes it."""
+"""What comes in the body of a request: JSON or YAML that is looked at before anything believes it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,17 @@ import msgspec
 from emulator.api import protobuf
 from emulator.api.core_types import invalid, unreadable
 from emulator.api.kinds import Kind
-from emulator.api.media_types import JSON, PROTOBUF
+from emulator.api.media_types import APPLY_PATCH, JSON, PROTOBUF, YAML
 from emulator.api.store import Object
+from emulator.api.yaml_body import read_yaml
 from emulator.errors import UnknownFormat, UserError
 
 #: Largest request body: etcd refuses objects over 1.5 MiB, and the API server bodies over 3 MiB.
 BODY_LIMIT = 3 * 1024 * 1024
 #: Deepest nesting. A Knative spec is at most 12 levels deep; without a limit a body could exhaust the stack.
 NESTING_LIMIT = 64
+
+_YAML = (YAML, APPLY_PATCH)
 
 
 def read_json(raw: bytes) -> Any:
@@ -30,19 +33,24 @@ def read_json(raw: bytes) -> Any:
 
 
 def read_object(raw: bytes, media_type: str) -> Object:
-    """An object of a POST or PUT. One without a Content-Type is JSON: Python's client sends none."""
+    """An object of a POST, PUT or apply. One without a Content-Type is JSON: Python's client sends none."""
     if media_type == PROTOBUF:
         try:
             return protobuf.decode(raw)
         except ValueError as error:
             raise UserError(f"the request body can't be read: {error}") from error
-    if media_type not in {"", JSON}:
-        known = f"{JSON}, {PROTOBUF}"
+    if media_type not in {"", JSON, *_YAML}:
+        known = f"{JSON}, {YAML}, {PROTOBUF}"
         raise UnknownFormat(f"the body of the request was in an unknown format - accepted media types include: {known}")
-    document = read_json(raw)
+    document = read_yaml(raw, NESTING_LIMIT)[0] if _is_yaml(raw, media_type) else read_json(raw)
     if not isinstance(document, dict):
         raise UserError("the request body is not an object")
     return document
+
+
+def _is_yaml(raw: bytes, media_type: str) -> bool:
+    """Whether a body is to be read as YAML: kubectl sends JSON under YAML's name."""
+    return media_type in _YAML and not raw.lstrip().startswith(b'{"')
 
 
 def check_nesting(document: Any) -> None:
@@ -55,8 +63,12 @@ def check_nesting(document: Any) -> None:
     raise UserError(f"the request body is nested more than {NESTING_LIMIT} levels deep")
 
 
-def repeated_fields(raw: bytes) -> list[str]:
-    """Paths of the keys that an object in a JSON text (which is known to be one) has more than once."""
+def repeated_fields(raw: bytes, media_type: str) -> list[str]:
+    """Paths of the keys that an object in a body (which is known to have one) has more than once."""
+    if media_type == PROTOBUF:
+        return []
+    if _is_yaml(raw, media_type):
+        return read_yaml(raw, NESTING_LIMIT)[1]
     return list(_repeated(json.loads(raw, object_pairs_hook=_Pairs), ""))
 
 

@@ -5,7 +5,6 @@ import re
 from typing import Any, Final
 
 from emulator.api.kinds import Kind
-from emulator.api.store import Object
 from emulator.core.admission.names import dns_1123_label, dns_1123_subdomain
 from emulator.core.admission.schema import DecodeError, Schema
 from emulator.core.admission.tables import SERVING
@@ -34,6 +33,8 @@ Namespace
   spec              any
   status            any
 """
+
+Object = dict[str, Any]
 
 CORE: Final = Schema({**SERVING.types, **Schema.parse(_OBJECTS).types})
 

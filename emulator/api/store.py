@@ -10,7 +10,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from emulator.api.kinds import Kind
+from emulator.api import ownership
+from emulator.api.kinds import SERVING, Kind
+from emulator.api.ownership import CONTROLLER
 from emulator.core.clock import Clock
 from emulator.core.conditions import timestamp
 from emulator.errors import AlreadyExists, Conflict, NotFound
@@ -39,7 +41,6 @@ SERVER_SET = (
     "generation",
     "resourceVersion",
     "deletionTimestamp",
-    "managedFields",
     "selfLink",
 )
 
@@ -82,8 +83,13 @@ class Store:
         objects = self._objects.get(kind, {})
         return (objects[key] for key in sorted(objects) if namespace in (None, key[0]))
 
-    def create(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
-        """Store a new object under a new uid, at generation 1; a dry run only returns it. Raises AlreadyExists."""
+    def create(
+        self, kind: Kind, document: Object, *, dry_run: bool = False, manager: str | None = CONTROLLER
+    ) -> Object:
+        """Store a new object under a new uid, at generation 1 where its kind counts them; a dry run only returns it.
+
+        `manager` writes it; None where the document itself says who manages its fields. Raises AlreadyExists.
+        """
         meta = document["metadata"]
         name = meta["name"]
         if self.find(kind, meta.get("namespace", ""), name) is not None:
@@ -91,16 +97,21 @@ class Store:
         stored = copy.deepcopy(document)
         stored["metadata"] = _without_server_set(stored["metadata"]) | {
             "uid": str(uuid.uuid4()),
-            "creationTimestamp": timestamp(self.clock.now()),
-            "generation": 1,
+            "creationTimestamp": self._now(),
         }
+        if kind.group == SERVING:
+            stored["metadata"]["generation"] = 1
+        if manager is not None:
+            stored = ownership.tracked(kind, None, stored, manager, self._now())
         return stored if dry_run else self._put("ADDED", kind, stored)
 
-    def update(self, kind: Kind, document: Object, *, dry_run: bool = False) -> Object:
+    def update(
+        self, kind: Kind, document: Object, *, dry_run: bool = False, manager: str | None = CONTROLLER
+    ) -> Object:
         """Replace spec, data and metadata; the stored status stays where the kind keeps it apart.
 
-        A dry run only returns what would be stored. Raises NotFound, and Conflict where the document carries a
-        resourceVersion or a uid that is not the stored one.
+        A dry run only returns what would be stored; `manager` is as for `create`. Raises NotFound, and Conflict where
+        the document carries a resourceVersion or a uid that is not the stored one.
         """
         meta = document["metadata"]
         stored = self.get(kind, meta.get("namespace", ""), meta["name"])
@@ -116,9 +127,11 @@ class Store:
             replaced.pop("status", None)
             if "status" in stored:
                 replaced["status"] = stored["status"]
-        if replaced == stored:
+        if manager is not None and replaced != stored:
+            replaced = ownership.tracked(kind, stored, replaced, manager, self._now())
+        if ownership.same(replaced, stored):
             return stored
-        if replaced.get("spec") != stored.get("spec"):
+        if kind.group == SERVING and replaced["spec"] != stored["spec"]:
             replaced["metadata"]["generation"] += 1
         if dry_run:
             return replaced
@@ -131,17 +144,13 @@ class Store:
         current = self.get(kind, stored["metadata"]["namespace"], stored["metadata"]["name"])
         if current.get("status") == status:
             return current
-        return self._put(
-            "MODIFIED",
-            kind,
-            current | {"metadata": dict(current["metadata"]), "status": copy.deepcopy(status)},
-        )
+        return self._put("MODIFIED", kind, ownership.with_status(kind, current, copy.deepcopy(status), self._now()))
 
     def terminate(self, kind: Kind, stored: Object) -> Object:
         """Mark an object as on its way out: it goes when what it stands for has ended, or with its last finalizer."""
         if is_deleted(stored):
             return stored
-        gone = {"deletionTimestamp": timestamp(self.clock.now())}
+        gone = {"deletionTimestamp": self._now()}
         return self._put("MODIFIED", kind, stored | {"metadata": stored["metadata"] | gone})
 
     def delete(self, kind: Kind, namespace: str, name: str, *, orphan: bool = False) -> Object:
@@ -166,6 +175,9 @@ class Store:
             if self.find(child_kind, of_child["namespace"], of_child["name"]) is not None:
                 self.delete(child_kind, of_child["namespace"], of_child["name"])
         return gone
+
+    def _now(self) -> str:
+        return timestamp(self.clock.now())
 
     def _owned_by(self, uid: str) -> list[tuple[Kind, Object]]:
         return [

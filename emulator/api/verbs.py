@@ -15,17 +15,24 @@ from emulator.api.bodies import check, check_nesting, read_json, read_object, re
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
 from emulator.api.kinds import POD, SERVING, Kind
-from emulator.api.media_types import JSON_PATCH, MERGE_PATCH, PROTOBUF, STRATEGIC_PATCH
+from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from emulator.api.ownership import applied
 from emulator.api.selectors import selection
 from emulator.api.store import Object, Store, check_preconditions, is_deleted
 from emulator.api.tables import table
 from emulator.api.targets import Target
+from emulator.core.conditions import timestamp
+from emulator.core.gotext import quote
 from emulator.errors import Expired, UnknownFormat, Unprocessable, UserError, WrongMethod
 from emulator.logs import Logs
 
 #: Seconds that a watch lasts at most; the API server's own choice for one that does not say is 30 to 60 minutes.
 WATCH_SECONDS = 3600
 
+#: Longest name of a field manager, in bytes; Kubernetes' own limit.
+MANAGER_LIMIT = 128
+
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 
@@ -128,12 +135,31 @@ class Verbs:
         return answer(stored, warnings=(*repeated, *warnings))
 
     def _patch(self, request: Request, target: Target) -> Response:
+        if request.mimetype == APPLY_PATCH:
+            return self._apply(request, target)
+        if "force" in request.args:
+            raise _options("PatchOptions", "force: Forbidden: may not be specified for non-apply patch")
         stored = self._store.get(target.kind, target.home, target.name or "")
         manner, raw = _manner(request), request.get_data()
         patched = self._patched(target.kind, stored, request.mimetype, raw)
         repeated = _repeated(request, target.kind, raw)
         now, warnings = self._replace(target, patched, manner)
         return answer(now, warnings=(*repeated, *warnings))
+
+    def _apply(self, request: Request, target: Target) -> Response:
+        raw = request.get_data()
+        manner, repeated = _manner(request), _repeated(request, target.kind, raw)
+        if not request.args.get("fieldManager"):
+            raise _options("PatchOptions", "fieldManager: Required value: is required for apply patch")
+        config = check(target.kind, read_object(raw, request.mimetype), target.namespace, target.name)
+        stored = self._store.find(target.kind, target.home, target.name or "")
+        wanted = applied(target.kind, stored, config, str(manner.manager), self._now(), force=_flag(request, "force"))
+        write = self._admission.create if stored is None else self._admission.replace
+        now, warnings = write(target.kind, wanted, manner._replace(manager=None))
+        return answer(now, status=201 if stored is None else 200, warnings=(*repeated, *warnings))
+
+    def _now(self) -> str:
+        return timestamp(self._store.clock.now())
 
     def _replace(self, target: Target, document: Object, manner: Manner) -> tuple[Object, tuple[str, ...]]:
         return self._admission.replace(target.kind, check(target.kind, document, target.namespace, target.name), manner)
@@ -143,7 +169,7 @@ class Verbs:
         # Lists are all that sets a strategic merge apart, and the core kinds that can be written here have none.
         merges = {MERGE_PATCH} if kind.group == SERVING else {MERGE_PATCH, STRATEGIC_PATCH}
         if media_type not in {JSON_PATCH, *merges}:
-            known = ", ".join(sorted({JSON_PATCH, *merges}))
+            known = ", ".join(sorted({JSON_PATCH, APPLY_PATCH, *merges}))
             raise UnknownFormat(
                 f"the body of the request was in an unknown format - accepted media types include: {known}"
             )
@@ -235,7 +261,26 @@ def _manner(request: Request) -> Manner:
         raise Unprocessable(
             f'fieldValidation: Unsupported value: "{validation}": supported values: {", ".join(_VALIDATIONS)}'
         )
-    return Manner(_dry_run(request.args.getlist("dryRun")), validation)
+    return Manner(_dry_run(request.args.getlist("dryRun")), validation, _field_manager(request))
+
+
+def _field_manager(request: Request) -> str:
+    """Who writes: as the request says, or else the first word of the User-Agent, as the API server has it."""
+    named = request.args.get("fieldManager")
+    if not named:
+        agent = request.headers.get("User-Agent", "").split("/")[0]
+        return "".join(letter for letter in agent if letter.isprintable())[:MANAGER_LIMIT] or "unknown"
+    if len(named.encode()) > MANAGER_LIMIT:
+        words = f"fieldManager: Too long: may not be more than {MANAGER_LIMIT} bytes"
+        raise _options(_OPTIONS[request.method], words)
+    if not named.isprintable():
+        words = f"fieldManager: Invalid value: {quote(named)}: should only contain printable characters"
+        raise _options(_OPTIONS[request.method], words)
+    return named
+
+
+def _options(kind: str, words: str) -> Unprocessable:
+    return Unprocessable(f'{kind}.meta.k8s.io "" is invalid: {words}', {"group": "meta.k8s.io", "kind": kind})
 
 
 def _dry_run(values: list[Any]) -> bool:
@@ -247,9 +292,9 @@ def _dry_run(values: list[Any]) -> bool:
 def _repeated(request: Request, kind: Kind, raw: bytes) -> tuple[str, ...]:
     """Warnings of fields that a body has twice; raises UserError where it is to be strict."""
     validation = request.args.get("fieldValidation") or "Warn"
-    if validation == "Ignore" or request.mimetype == PROTOBUF:
+    if validation == "Ignore":
         return ()
-    words = tuple(f'duplicate field "{field}"' for field in repeated_fields(raw))
+    words = tuple(f'duplicate field "{field}"' for field in repeated_fields(raw, request.mimetype))
     if words and validation == "Strict":
         raise unreadable(kind, "strict decoding error: " + ", ".join(words))
     return words

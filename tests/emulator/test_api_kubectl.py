@@ -108,6 +108,36 @@ def test_label_annotate_patch_replace(run: Kubectl) -> None:
     run("delete", "ksvc", "-l", "new=one")
 
 
+def test_server_side_apply_says_who_manages_what(run: Kubectl) -> None:
+    server, document_of = ("apply", "--server-side", "-f", "-"), manifest("shared")
+    assert run(*server, document=document_of).stdout.endswith("shared serverside-applied\n")
+    run(*server, document=document_of)
+    assert document(run, "ksvc", "shared")["metadata"]["generation"] == 1
+    refused = run(*server, "--field-manager=other", document=manifest("shared", env={"A": "1"}), fails=True).stderr
+    assert (
+        'conflicts with "kubectl":\n- .spec.template.metadata.annotations\n- .spec.template.spec.containers' in refused
+    )
+    run(*server, "--field-manager=other", "--force-conflicts", document=manifest("shared", env={"A": "1"}))
+    shown = run("get", "ksvc", "shared", "-o", "yaml", "--show-managed-fields").stdout
+    entries = yaml.safe_load(shown)["metadata"]["managedFields"]
+    assert [(each["manager"], each["operation"]) for each in entries][-1] == ("controller", "Update")
+    assert "managedFields" not in run("get", "ksvc", "shared", "-o", "yaml").stdout
+    run("delete", "ksvc", "shared")
+
+
+def test_server_side_apply_takes_over_from_client_side_apply(run: Kubectl) -> None:
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "moved"}, "data": {"a": "1", "b": "2"}}
+    run("apply", "-f", "-", document=config_map)
+    run("apply", "--server-side", "-f", "-", document=config_map | {"data": {"a": "2"}})
+    stored = yaml.safe_load(run("get", "cm", "moved", "-o", "yaml", "--show-managed-fields").stdout)
+    assert stored["data"] == {"a": "2"}
+    managers = {each["manager"]: each["operation"] for each in stored["metadata"]["managedFields"]}
+    assert managers == {"kubectl": "Apply", "kubectl-last-applied": "Apply"}
+    run("apply", "-f", "-", document=config_map | {"data": {"a": "3"}})
+    assert document(run, "cm", "moved")["data"] == {"a": "3"}
+    run("delete", "cm", "moved")
+
+
 def test_a_watch_tells_changes_as_they_come(
     run: Kubectl, kubectl: str, environment: dict[str, str], tmp_path: Path
 ) -> None:

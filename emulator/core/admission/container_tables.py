@@ -11,12 +11,12 @@ Container
   workingDir        string
   ports             []ContainerPort
   envFrom           []EnvFromSource
-  env               []EnvVar
+  env               []EnvVar        key:name
   resources         ResourceRequirements
   resizePolicy      []any           refused pruned
   restartPolicy     *string         refused pruned
   restartPolicyRules []any          refused pruned
-  volumeMounts      []VolumeMount
+  volumeMounts      []VolumeMount   key:mountPath
   volumeDevices     []any           refused pruned
   livenessProbe     *Probe
   readinessProbe    *Probe
@@ -42,8 +42,8 @@ EnvVar
 EnvVarSource
   fieldRef          *FieldRef       flag:kubernetes.podspec-fieldref open
   resourceFieldRef  *ResourceFieldRef flag:kubernetes.podspec-fieldref open
-  configMapKeyRef   *KeySelector
-  secretKeyRef      *KeySelector
+  configMapKeyRef   *KeySelector    atomic
+  secretKeyRef      *KeySelector    atomic
   fileKeyRef        *any            refused pruned
 FieldRef
   apiVersion        string
@@ -58,8 +58,8 @@ KeySelector
   optional          *bool
 EnvFromSource
   prefix            string
-  configMapRef      *EnvFromReference
-  secretRef         *EnvFromReference
+  configMapRef      *EnvFromReference atomic
+  secretRef         *EnvFromReference atomic
 EnvFromReference
   name              string
   optional          *bool
@@ -142,7 +142,7 @@ Volume
   downwardAPI       *any            refused pruned
   fc                *any            refused pruned
   azureFile         *any            refused pruned
-  configMap         *ConfigMapVolume
+  configMap         *ConfigMapVolume atomic
   vsphereVolume     *any            refused pruned
   quobyte           *any            refused pruned
   azureDisk         *any            refused pruned
@@ -184,9 +184,9 @@ ProjectedVolume
   sources!          []VolumeProjection
   defaultMode       *int32
 VolumeProjection
-  secret            *Projection
+  secret            *Projection     atomic
   downwardAPI       *DownwardAPIProjection
-  configMap         *Projection
+  configMap         *Projection     atomic
   serviceAccountToken *ServiceAccountTokenProjection
   clusterTrustBundle *any           refused pruned
   podCertificate    *any            refused pruned

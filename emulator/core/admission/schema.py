@@ -18,6 +18,8 @@ set differs from none. `any` is taken as it is. The words:
     enabled:KEY        refused unless the feature flag KEY is Enabled
     pruned             the CRD's schema lacks it: the API server drops it before any webhook sees it
     open               the CRD keeps whatever is in it
+    key:NAME, set      the CRD knows the items of this list by their field NAME, by their value (see core.managed)
+    atomic             the CRD takes this map as one value; `atomic-items`: each item of this list
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -64,8 +64,8 @@ ObjectMeta
   deletionGracePeriodSeconds *int64
   labels            map string
   annotations       map string
-  ownerReferences   []OwnerReference
-  finalizers        []string
+  ownerReferences   []OwnerReference key:uid atomic-items
+  finalizers        []string        set
   managedFields     []any
 OwnerReference
   apiVersion!       string
@@ -78,7 +78,7 @@ OwnerReference
 
 _POD: Final = """
 RevisionSpec
-  volumes           []Volume
+  volumes           []Volume        key:name
   initContainers    []Container     flag:kubernetes.podspec-init-containers open
   containers!       []Container
   ephemeralContainers []Container   refused pruned
@@ -86,7 +86,7 @@ RevisionSpec
   terminationGracePeriodSeconds *int64 refused pruned
   activeDeadlineSeconds *int64      refused pruned
   dnsPolicy         string          flag:kubernetes.podspec-dnspolicy
-  nodeSelector      map string      flag:kubernetes.podspec-nodeselector
+  nodeSelector      map string      atomic flag:kubernetes.podspec-nodeselector
   serviceAccountName string
   serviceAccount    string          refused pruned
   automountServiceAccountToken *bool unless-false
@@ -96,7 +96,7 @@ RevisionSpec
   hostIPC           bool            flag:kubernetes.podspec-hostipc
   shareProcessNamespace *bool       flag:kubernetes.podspec-shareprocessnamespace
   securityContext   *PodSecurityContext open
-  imagePullSecrets  []LocalObjectReference
+  imagePullSecrets  []LocalObjectReference key:name atomic-items
   hostname          string          refused pruned
   subdomain         string          refused pruned
   affinity          *any            flag:kubernetes.podspec-affinity
