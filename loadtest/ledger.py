@@ -1,4 +1,4 @@
-"""What became of each login, and whether that agrees with what the server counted. Times are seconds of the run."""
+"""What became of each request, and whether that agrees with what the server counted. Times are seconds of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """How one login ended.
+    """How one request ended.
 
     Attributes:
-        person: name of the account.
+        person: name of the account, or what was asked for.
         intended: when the person meant to log in.
         sent: when the request began; later than intended only where the load itself could not keep up.
         ended: when all of the answer was there, or nothing would come any more.
@@ -42,21 +42,21 @@ class Reconciliation:
         offered: logins that were meant to be.
         silent: ended without an HTTP status, or not at all.
         absent: answered 200, but without a session that could be read, or one that the database does not have as that
-            person's.
-        seen: answers of instances that clients have in full.
+            person's. None: they were no logins.
+        seen: answers of instances that clients have in full. None: they don't say whose they are.
         served: answers that the server counted as given by instances. None: it was not asked.
     """
 
     offered: int
     silent: int
-    absent: int
-    seen: int
+    absent: int | None
+    seen: int | None
     served: int | None
 
     @property
     def lost(self) -> int:
-        """Logins of which nobody can say that they were answered."""
-        return self.silent + self.absent
+        """Requests of which nobody can say that they were answered."""
+        return self.silent + (self.absent or 0)
 
     @property
     def balanced(self) -> bool:
@@ -79,6 +79,11 @@ def reconcile(
     absent = sum(outcome.status == 200 and not _is_there(outcome, sessions) for outcome in answered)
     seen = sum(bool(outcome.served_by) for outcome in answered)
     return Reconciliation(offered, offered - len(answered), absent, seen, served)
+
+
+def reconcile_answers(outcomes: Sequence[Outcome], offered: int) -> Reconciliation:
+    """What can be said of requests that are no logins: each has an answer, or has none."""
+    return Reconciliation(offered, offered - sum(bool(outcome.status) for outcome in outcomes), None, None, None)
 
 
 def _is_there(outcome: Outcome, sessions: Mapping[str, str] | None) -> bool:

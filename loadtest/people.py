@@ -1,4 +1,6 @@
-"""The locust users: each is one person with an account of their own, who logs in once, at the moment that was meant.
+"""The locust users: each asks once, at the moment that was meant.
+
+It is a login with an account of their own, or what somebody asked for before.
 
 Open loop: who comes next does not wait for whoever came before to be answered, and latency counts from the moment that
 was meant, not from the one at which the load got round to it (no coordinated omission).
@@ -22,7 +24,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtest.ledger import Outcome
-from loadtest.target import Account, Target
+from loadtest.target import LOGIN, Account, Ask, Target
 
 #: Descriptors that are asked for. With so many the gateway takes 12,180 clients at a time, and leaves the others to the
 #: kernel.
@@ -35,24 +37,24 @@ TIMEOUT = 90.0
 
 
 class Load:
-    """Everybody who is to log in, and what became of those who did.
+    """Everybody who is to come, and what became of those who did. Who brings an account logs in.
 
     At most `clients` have a connection at a time. Who finds no place begins late, and the wait counts.
 
     Attributes:
         started: monotonic time of second 0 of the run.
-        outcomes: of those whose login has ended, in that order.
+        outcomes: of those whose request has ended, in that order.
         complete: set when everybody's has.
     """
 
-    def __init__(self, target: Target, accounts: Sequence[Account], moments: Sequence[float], clients: int) -> None:
+    def __init__(self, target: Target, visits: Sequence[Account | Ask], moments: Sequence[float], clients: int) -> None:
         self.target = target
         self.moments = moments
         self.outcomes: list[Outcome] = []
         self.complete = Event()
         self.started = monotonic() + LEAD
         self.places = BoundedSemaphore(clients)
-        self.queue: Iterator[tuple[Account, float]] = zip(accounts, moments, strict=True)
+        self.queue: Iterator[tuple[Account | Ask, float]] = zip(visits, moments, strict=True)
 
     def now(self) -> float:
         """Second of the run; negative before it begins."""
@@ -78,31 +80,33 @@ def descriptors() -> int:
 
 
 class Person(FastHttpUser):
-    """Logs in once and stays, without a connection, until everybody has."""
+    """Asks once and stays, without a connection, until everybody has."""
 
     abstract = True
     load: Load
     network_timeout = connection_timeout = TIMEOUT
 
     @locust.task
-    def log_in(self) -> None:
+    def visit(self) -> None:
         load = self.load
-        account, intended = next(load.queue)
+        visit, intended = next(load.queue)
         sleep(max(0.0, intended - load.now()))
         with load.places:
             sent = load.now()
-            answer = self._ask(account)
+            answer = self._ask(visit)
             ended = load.now()
             self.client.client.close()
-        load.record(_outcome(account.name, (intended, sent, ended), answer))
+        load.record(_outcome(visit.name, (intended, sent, ended), answer))
         load.complete.wait()
         raise StopUser
 
-    def _ask(self, account: Account) -> Any:
+    def _ask(self, visit: Account | Ask) -> Any:
         """One request, never repeated: what locust does not raise it puts into the answer."""
-        return self.client.post(
-            "/login",
-            json={"username": account.name, "password": account.password},
+        method, path = LOGIN if isinstance(visit, Account) else visit
+        return self.client.request(
+            method,
+            path,
+            json={"username": visit.name, "password": visit.password} if isinstance(visit, Account) else None,
             headers={"Host": self.load.target.host},
             catch_response=True,
             allow_redirects=False,

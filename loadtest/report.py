@@ -9,7 +9,7 @@ from string import Template
 
 from loadtest.charts import Chart, Point, stairs
 from loadtest.ledger import Outcome, Reconciliation
-from loadtest.series import KINDS, Column, columns, percentile
+from loadtest.series import KINDS, Column, columns, kind, percentile
 from loadtest.watch import Sample, Step, steps
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -25,10 +25,11 @@ class Run:
         title: what was done, in a few words.
         subtitle: under which conditions.
         seconds: how long it was watched.
-        moments: when each login was meant to begin, in order.
+        moments: when each request was meant to begin, in order.
         outcomes: what became of them.
         samples: what the emulator said of itself; none where there is no emulator.
         reconciliation: whether both agree.
+        noun: what the requests are.
     """
 
     title: str
@@ -38,19 +39,20 @@ class Run:
     outcomes: Sequence[Outcome]
     samples: Sequence[Sample]
     reconciliation: Reconciliation
+    noun: str = "logins"
 
 
 def page(run: Run) -> str:
     """The whole page."""
     cut = columns(run.moments, run.outcomes, run.seconds)
     figures = [_offered(run, cut), _answered(run, cut)]
-    sections = [_outcomes(run), _counts(run.reconciliation)]
+    sections = [_outcomes(run), _counts(run)]
     if run.samples:
         decisions = steps(run.samples)
         figures.append(_instances(run, decisions))
         sections.insert(0, _decisions(decisions))
     figures += [_queue(run, cut), _latency(run, cut)]
-    said, css = verdict(run.reconciliation)
+    said, css = verdict(run.reconciliation, run.noun)
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(run.title),
         subtitle=escape(run.subtitle),
@@ -62,18 +64,19 @@ def page(run: Run) -> str:
     )
 
 
-def verdict(found: Reconciliation) -> tuple[str, str]:
+def verdict(found: Reconciliation, noun: str) -> tuple[str, str]:
     """The reconciliation in a sentence, and `bad` where it is."""
     if found.lost:
-        return f"{found.lost} of {found.offered} logins were lost.", "bad"
+        return f"{found.lost} of {found.offered} {noun} were lost.", "bad"
     if not found.balanced:
         return f"The instances count {found.served} answers, and the clients have {found.seen}.", "bad"
-    return f"None of {found.offered} logins was lost.", ""
+    return f"None of {found.offered} {noun} was lost.", ""
 
 
 def _tiles(run: Run) -> Iterable[tuple[str, str]]:
     yield "lost", str(run.reconciliation.lost)
-    yield f"logged in, of {len(run.moments)}", str(sum(outcome.status == 200 for outcome in run.outcomes))
+    done = sum(kind(outcome.status) == "ok" for outcome in run.outcomes)
+    yield f"{'logged in' if run.noun == 'logins' else 'answered 2xx or 3xx'}, of {len(run.moments)}", str(done)
     if latencies := sorted(outcome.latency for outcome in run.outcomes):
         first = min(outcome.ended for outcome in run.outcomes) - run.moments[0]
         yield "first arrival to first answer", _seconds(first)
@@ -85,20 +88,20 @@ def _tiles(run: Run) -> Iterable[tuple[str, str]]:
 
 def _offered(run: Run, cut: Sequence[Column]) -> str:
     rates = [(it.begin, it.offered / (it.end - it.begin)) for it in cut]
-    chart = Chart("logins offered per second", run.seconds, max(rate for _, rate in rates))
+    chart = Chart(f"{run.noun} offered per second", run.seconds, max(rate for _, rate in rates))
     chart.area("offered", stairs(rates, cut[-1].end))
     chart.line("offered", stairs(rates, cut[-1].end))
     chart.point_at(((it.begin, it.end), _note(it, [f"{it.offered} came"])) for it in cut)
-    return _figure("Offered: people per second who mean to log in", [], chart)
+    return _figure(f"Offered: {run.noun} per second that were meant to begin", [], chart)
 
 
 def _answered(run: Run, cut: Sequence[Column]) -> str:
     chart = Chart("answers per second", run.seconds, max(it.answers.total() / (it.end - it.begin) for it in cut))
     for column in cut:
         bottom = 0.0
-        for kind in filter(column.answers.get, KINDS):
-            top = bottom + column.answers[kind] / (column.end - column.begin)
-            chart.bar(kind, (column.begin, column.end), bottom, top)
+        for name in filter(column.answers.get, KINDS):
+            top = bottom + column.answers[name] / (column.end - column.begin)
+            chart.bar(name, (column.begin, column.end), bottom, top)
             bottom = top
     chart.point_at(
         ((it.begin, it.end), _note(it, [f"{count} x {KINDS[kind]}" for kind, count in it.answers.items()]))
@@ -122,7 +125,7 @@ def _instances(run: Run, decisions: Sequence[Step]) -> str:
 def _queue(run: Run, cut: Sequence[Column]) -> str:
     waiting = [(sample.at, float(sample.waiting)) for sample in run.samples]
     opened = [(0.0, 0.0), *((column.end, float(column.open)) for column in cut)]
-    chart = Chart("logins in hand", run.seconds, max(value for _, value in [*waiting, *opened]), whole=True)
+    chart = Chart(f"{run.noun} in hand", run.seconds, max(value for _, value in [*waiting, *opened]), whole=True)
     keys = [("open thin", "come, and not answered yet")]
     chart.line("open", opened)
     if waiting:
@@ -130,7 +133,7 @@ def _queue(run: Run, cut: Sequence[Column]) -> str:
         chart.line("waiting", waiting)
         keys.append(("waiting", "of those, waiting for an instance or for room in one"))
     chart.point_at(((it.begin, it.end), _note(it, [f"{it.open} open at its end"])) for it in cut)
-    return _figure("Logins in hand", keys, chart)
+    return _figure(f"{run.noun.capitalize()} in hand", keys, chart)
 
 
 def _latency(run: Run, cut: Sequence[Column]) -> str:
@@ -149,9 +152,7 @@ def _latency(run: Run, cut: Sequence[Column]) -> str:
         )
         for it in answered
     )
-    return _figure(
-        "Seconds from the moment people meant to log in, by when they were answered", _thin(PERCENTILES), chart
-    )
+    return _figure("Seconds from the moment that was meant, by when the answer was there", _thin(PERCENTILES), chart)
 
 
 def _thin(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -185,19 +186,20 @@ def _outcomes(run: Run) -> str:
         share = f"{100 * len(latencies) / len(run.moments):.1f} %"
         timing = (_seconds(percentile(latencies, percent)) for percent in (50, 99, 100))
         rows.append((words, str(len(latencies)), share, *timing))
-    return _section("Outcomes by status", ("status", "logins", "share", "p50", "p99", "slowest"), rows, numeric=5)
+    return _section("Outcomes by status", ("status", run.noun, "share", "p50", "p99", "slowest"), rows, numeric=5)
 
 
-def _counts(found: Reconciliation) -> str:
-    rows = [
-        ("logins that were meant to be", str(found.offered)),
-        ("ended without an HTTP status", str(found.silent)),
-        ("answered 200, but no such session of the person is in the database", str(found.absent)),
-        ("answers of instances that clients have", str(found.seen)),
+def _counts(run: Run) -> str:
+    found = run.reconciliation
+    counts = [
+        (f"{run.noun} that were meant to be", found.offered),
+        ("ended without an HTTP status", found.silent),
+        ("answered 200, but no such session of the person is in the database", found.absent),
+        ("answers of instances that clients have", found.seen),
+        ("answers of instances that the emulator counts", found.served),
     ]
-    if found.served is not None:
-        rows.append(("answers of instances that the emulator counts", str(found.served)))
-    return _section("Reconciliation", ("count", "logins"), rows, numeric=1)
+    rows = [(words, str(count)) for words, count in counts if count is not None]
+    return _section("Reconciliation", ("count", run.noun), rows, numeric=1)
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: int) -> str:

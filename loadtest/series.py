@@ -8,14 +8,14 @@ from typing import Final
 
 from loadtest.ledger import Outcome
 
-#: More columns are too thin to hold enough logins for a percentile.
+#: More columns are too thin to hold enough requests for a percentile.
 MAX_COLUMNS: Final = 80
 #: Widths of a column in seconds that a person can count in.
 WIDTHS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 #: Kinds of answers in the order in which they are stacked: what they are, in words.
 KINDS: Final[Mapping[str, str]] = {
-    "ok": "200, logged in",
+    "ok": "2xx or 3xx, done",
     "refused": "4xx, refused",
     "later": "429 or 503, come back later",
     "late": "504, not in time",
@@ -26,8 +26,8 @@ KINDS: Final[Mapping[str, str]] = {
 
 def kind(status: int) -> str:
     """Which of KINDS a status is; 0 stands for none."""
-    exact = {0: "lost", 200: "ok", 429: "later", 503: "later", 504: "late"}
-    return exact.get(status) or ("refused" if status // 100 == 4 else "failed")
+    exact = {0: "lost", 429: "later", 503: "later", 504: "late"}
+    return exact.get(status) or {2: "ok", 3: "ok", 4: "refused"}.get(status // 100, "failed")
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -43,10 +43,10 @@ class Column:
     Attributes:
         begin: when it begins.
         end: when it ends.
-        offered: logins that were meant to begin in it.
+        offered: requests that were meant to begin in it.
         answers: how those that ended in it ended, by KINDS.
         latencies: of those, in order.
-        open: logins that are open at its end: meant to have begun, and not answered.
+        open: requests that are open at its end: meant to have begun, and not answered.
     """
 
     begin: float
@@ -61,7 +61,7 @@ def columns(moments: Sequence[float], outcomes: Sequence[Outcome], seconds: floa
     """Cut the run into equal columns.
 
     Args:
-        moments: when each login was meant to begin, in order.
+        moments: when each request was meant to begin, in order.
         outcomes: what became of them.
         seconds: length of the run.
     """

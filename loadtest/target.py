@@ -30,6 +30,26 @@ class Account(NamedTuple):
     password: str
 
 
+class Ask(NamedTuple):
+    """A request without a body, which anybody may send.
+
+    Attributes:
+        method: as GET.
+        path: without a query.
+    """
+
+    method: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+#: A login, but for its body.
+LOGIN = Ask("POST", "/login")
+
+
 def target(url: str, *, owned: bool) -> Target:
     """Read an address.
 
