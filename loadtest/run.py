@@ -133,7 +133,7 @@ def _look(own: Deployment, at: float) -> Sample:
 
 def _send(load: Load, seconds: float, samples: Sequence[Sample], look: Callable[[], None]) -> None:
     """Send everybody, and say how far it is now and then."""
-    _say(f"{len(load.moments)} people come, for {seconds:g} s and until all are answered")
+    _say(f"{len(load.moments)} people come, for {seconds:.4g} s and until all are answered")
     said = 0.0
 
     def report_progress() -> None:
