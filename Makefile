@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test prove load bench-login bench-cold-start lock clean
+.PHONY: help up down check test prove sanitize load bench-login bench-hash bench-cold-start lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,11 +51,17 @@ test: check .tools/bin/kubectl ## set up and run everything
 prove: $(VENV)/dev ## break one line for each promise of docs/contract.md, and see its tests turn red: ID="a2 t5" for some
 	@$(BIN)/python tests/prove/run.py $(ID)
 
+sanitize: $(VENV)/dev ## run the kernel's tests over a build of it with AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/sanitize
+
 load: $(VENV)/dev ## load the login function from zero, and write a report: LOAD="--shape storm --users 2000" changes how
 	@$(BIN)/python -m loadtest.run $(LOAD)
 
 bench-login: $(VENV)/dev ## logins/s under 1, 2 and 10 times the load against bcrypt alone: BENCH="--cost 10" changes how
 	@$(BIN)/python -m loadtest.bench.login $(BENCH)
+
+bench-hash: $(VENV)/dev ## CPU time of a hash, several interleaved against pyca/bcrypt one by one
+	@$(BIN)/python -m loadtest.bench.hash $(BENCH)
 
 bench-cold-start: $(VENV)/dev ## from exec to the first answer and the first token, against a hello-world
 	@$(BIN)/python -m loadtest.bench.cold_start $(BENCH)

@@ -91,7 +91,7 @@ def test_published_vectors_in_every_lane_of_every_width(password: bytes, stored:
             assert KERNEL.verify_many(batch) == [right if at == place else other is mate for at in range(width)]
 
 
-def test_the_password_of_one_lane_is_wrong_in_every_other() -> None:
+def test_n10_the_password_of_one_lane_is_wrong_in_every_other() -> None:
     passwords = [b"one", b"two", b"three", b"four"]
     stored = [hashed(password) for password in passwords]
     for width in range(1, WIDEST + 1):
@@ -100,7 +100,7 @@ def test_the_password_of_one_lane_is_wrong_in_every_other() -> None:
             assert KERNEL.verify_many(batch) == [whose == lane for lane, whose in enumerate(order)]
 
 
-def test_each_bit_of_salt_and_digest_counts() -> None:
+def test_n10_each_bit_of_salt_and_digest_counts() -> None:
     password = b"U*U*U"
     stored = hashed(password)
     changed = []
@@ -148,7 +148,7 @@ def base64(raw: bytes) -> bytes:
     return bytes(ALPHABET[int(bits[at : at + 6].ljust(6, "0"), 2)] for at in range(0, len(bits), 6))
 
 
-def test_random_logins_have_the_verdicts_of_bcrypt() -> None:
+def test_n10_random_logins_have_the_verdicts_of_bcrypt() -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)
     chance = random.Random(seed)
@@ -206,7 +206,7 @@ def test_mutated_hashes_have_the_verdicts_of_bcrypt() -> None:
         (b"x", b"$2\0$04$" + b"." * 53),
     ],
 )
-def test_a_login_that_bcrypt_refuses_is_a_no_for_itself_alone(login: Login) -> None:
+def test_n10_a_login_that_bcrypt_refuses_is_a_no_for_itself_alone(login: Login) -> None:
     assert not checkpw(*login)
     mates = [(password, hashed(password)) for password in (b"a", b"b", b"c")]
     assert not KERNEL.verify(*login)
@@ -242,7 +242,7 @@ def test_mistakes_of_the_caller_raise() -> None:
             KERNEL.verify(*arguments)
 
 
-def test_threads_do_not_meet() -> None:
+def test_n10_threads_do_not_meet() -> None:
     logins = [(b"%d" % number, hashed(b"%d" % number)) for number in range(16)]
 
     def work(number: int) -> bool:

@@ -104,6 +104,8 @@ def _run(mutation: Mutation | None, rows: Iterable[str]) -> str:
         shutil.copytree(ROOT / "function", Path(folder, "function"), ignore=shutil.ignore_patterns("__pycache__"))
         if mutation:
             mutation.apply(Path(folder))
+            if mutation.file.endswith(".c"):
+                _compile(Path(folder))
         names = " or ".join(f"test_{row}_" for row in rows)
         # The script, as `python -m pytest` would put the tree before the copy.
         pytest = str(Path(sys.executable).with_name("pytest"))
@@ -127,6 +129,22 @@ def _run(mutation: Mutation | None, rows: Iterable[str]) -> str:
     if done.returncode != 1 or red is None:
         raise RuntimeError(f"{mutation}: its tests did not run:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
     return red[0]
+
+
+def _compile(folder: Path) -> None:
+    """Build the extension of a copy in its place.
+
+    Raises:
+        FileNotFoundError: it was not, as there is no C compiler, or because the mutation breaks more than a promise.
+    """
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for built in folder.rglob("*.so"):
+        built.unlink()
+    setup = [sys.executable, "-c", "import setuptools; setuptools.setup()", "build_ext", "--inplace"]
+    output = subprocess.run(setup, cwd=folder, capture_output=True, text=True, check=True).stderr
+    if not list(folder.rglob("*.so")):
+        raise FileNotFoundError(f"the kernel was not built: {output}")
 
 
 if __name__ == "__main__":
