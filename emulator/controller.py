@@ -15,7 +15,7 @@ from emulator.api import kinds
 from emulator.api.store import Change, Object, Store, is_deleted
 from emulator.core import annotations as keys
 from emulator.core.clock import Clock
-from emulator.core.environment import environment
+from emulator.core.environment import Lookup, environment
 from emulator.core.resources import RevisionSpec, revision_spec
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Backend, Plane, RevisionStat
@@ -27,6 +27,9 @@ from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Node, Report
 from emulator.scaling import RevisionScaler, ScalingConfig, next_report
 from emulator.serving import Serving
+
+#: (container, lookup) -> its environment.
+Resolver = Callable[[Mapping[str, Any], Lookup], dict[str, str]]
 
 
 class Controller:
@@ -42,13 +45,21 @@ class Controller:
         config_maps: Mapping[str, Mapping[str, str]],
         wake: Callable[[], None],
         rng: random.Random | None = None,
+        *,
+        most: float = NODE_LIMIT,
+        resolve: Resolver = environment,
     ) -> None:
-        """Raises ConfigError for a ConfigMap that can't be used."""
+        """Raises ConfigError for a ConfigMap that can't be used.
+
+        `most` is how many instances the node takes, `resolve` makes a container's environment.
+        """
         self._clock = clock
         self._store = store
         self._config = ScalingConfig.read(config_maps)
         self._wake = wake
         self._rng = rng or random.Random()  # noqa: S311 - names of instances
+        self._most = most
+        self._resolve = resolve
         self._revisions: dict[RevisionKey, RevisionController] = {}
         self._retired: list[RevisionController] = []
         self._pods = Pods(store)
@@ -109,6 +120,11 @@ class Controller:
         described = describe(self._store, self._revisions, self._plane, now)
         return {"gateway": f"http://localhost:{self._port}", "up": now - self._started} | described
 
+    @property
+    def revisions(self) -> Mapping[RevisionKey, RevisionController]:
+        """The living ones."""
+        return self._revisions
+
     def _all(self) -> Iterator[RevisionController]:
         return chain(self._revisions.values(), self._retired)
 
@@ -153,8 +169,8 @@ class Controller:
         )
         return RevisionController(revision, limits, scaler, replicas, self._plane)
 
-    def _room(self) -> int:
-        return NODE_LIMIT - sum(revision.replicas.alive for revision in self._revisions.values())
+    def _room(self) -> float:
+        return self._most - sum(revision.replicas.alive for revision in self._revisions.values())
 
     def _launch(self, key: RevisionKey, spec: RevisionSpec, labels: Mapping[str, str], instance: str) -> Launch:
         """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""
@@ -179,7 +195,7 @@ class Controller:
             container.image,
             container.command,
             container.args,
-            environment(container.document, partial(self._lookup, key.namespace)) | contract,
+            self._resolve(container.document, partial(self._lookup, key.namespace)) | contract,
             container.working_dir,
             spec.port,
             probes,

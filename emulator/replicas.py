@@ -35,7 +35,7 @@ class Replicas:
         node: Node,
         plane: Plane,
         launch: Callable[[str], Launch],
-        room: Callable[[], int],
+        room: Callable[[], float],
         rng: random.Random,
     ) -> None:
         self.key = key
@@ -97,7 +97,7 @@ class Replicas:
         """Start, restart, drain and stop what is due; returns when to look again (infinity: when something happens)."""
         for instance in surplus(self._instances.values(), self.wanted):
             instance.signal(Signal.DRAIN, now)
-        for _ in range(min(self.wanted - self.alive, self._room())):
+        for _ in range(int(min(self.wanted - self.alive, self._room()))):
             self._start_one(now)
         due = [self._act_on(instance, now) for instance in list(self._instances.values())]
         return min(due, default=float("inf"))

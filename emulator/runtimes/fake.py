@@ -13,9 +13,14 @@ TERMINATED = 143
 
 
 class FakeNode:
-    """A node whose instances become ready `start_seconds` after they were started."""
+    """A node whose instances become ready as many seconds after their start as `start_seconds` says for each."""
 
-    def __init__(self, clock: SimClock, report: Callable[[Report], None], start_seconds: float = START_SECONDS) -> None:
+    def __init__(
+        self,
+        clock: SimClock,
+        report: Callable[[Report], None],
+        start_seconds: Callable[[], float] = lambda: START_SECONDS,
+    ) -> None:
         self._clock = clock
         self._report = report
         self._start_seconds = start_seconds
@@ -23,7 +28,7 @@ class FakeNode:
 
     def start(self, launch: Launch) -> None:
         ready = Report(launch.instance, Signal.PROBE_OK, host="sim", port=next(self._ports))
-        self._clock.call_later(self._start_seconds, lambda: self._report(ready))
+        self._clock.call_later(self._start_seconds(), lambda: self._report(ready))
 
     def stop(self, instance: str, grace: float) -> None:
         del grace  # a modelled instance has nothing to finish: it was drained before it was told to stop

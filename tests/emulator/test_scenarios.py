@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emulator.simulate import Simulation
+from emulator.simulation.world import Simulation
 
 MEASURED = Path(__file__).parents[1] / "measured"
 #: A whole Unix second, so that the transcripts' seconds are the buckets' seconds.

@@ -7,8 +7,8 @@ from simulated import Simulated
 from versions import configuration, follow, latest, rolling, route, service, to
 
 from emulator.api.kinds import CONFIGURATION, POD, REVISION, ROUTE, SERVICE, Kind
-from emulator.core.admission import AdmissionError
 from emulator.dataplane.door import Routes
+from emulator.errors import InvalidObject
 
 GROUP = "serving.knative.dev"
 STATE = f"{GROUP}/routingState"
@@ -46,7 +46,7 @@ def test_a_configuration_makes_a_revision_of_each_generation_that_waits_for_a_ro
     world.run(5)
     assert said(world, CONFIGURATION, "conf") == READY
     config = world.get(CONFIGURATION, "conf")
-    creator = {f"{GROUP}/creator": "me", f"{GROUP}/lastModifier": "me"}
+    creator = {f"{GROUP}/creator": "kubernetes-admin", f"{GROUP}/lastModifier": "kubernetes-admin"}
     assert config["metadata"]["annotations"].items() >= creator.items()
     assert "labels" not in config["metadata"]
     assert config["status"]["observedGeneration"] == 1
@@ -268,9 +268,9 @@ def test_a_name_of_ones_own_that_another_configuration_has() -> None:
 
 
 def refused(world: Simulated, document: dict[str, Any]) -> str:
-    with pytest.raises(AdmissionError) as error:
+    with pytest.raises(InvalidObject) as error:
         world.apply(document)
-    return error.value.message
+    return str(error.value)
 
 
 def test_a_name_made_from_the_generation_that_is_taken_leaves_the_generation_unobserved() -> None:

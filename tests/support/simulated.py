@@ -1,33 +1,16 @@
-"""A whole emulator on the simulated clock: store, controller, modelled instances. Minutes pass in milliseconds."""
+"""A whole emulator on the simulated clock, as tests look at it. Minutes pass in milliseconds."""
 
-import copy
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulator.api import kinds
-from emulator.api.store import Store
-from emulator.controller import Controller
-from emulator.core.admission import AdmissionConfig, admit
-from emulator.core.clock import SimClock
 from emulator.core.revision import RevisionKey
-from emulator.core.three_way import applied
-from emulator.dataplane.door import NO_ROUTES, Routes
-from emulator.runtimes.fake import START_SECONDS, FakeNode
-from emulator.simulate import ModelPlane
+from emulator.runtimes.fake import START_SECONDS
+from emulator.simulation.plane import Work
+from emulator.simulation.times import Times
+from emulator.simulation.world import START, Machine, World
 
-#: A whole Unix second, far enough from 0 that times in nanoseconds are as big as real ones.
-START = 1_700_000_000.0
-
-
-class RecordingPlane(ModelPlane):
-    """Shows the tables that the controller set last."""
-
-    public: Routes = NO_ROUTES
-    private: Routes = NO_ROUTES
-
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
-        self.public, self.private = public, private
+__all__ = ["START", "Simulated"]
 
 
 class Simulated:
@@ -35,27 +18,15 @@ class Simulated:
 
     def __init__(self, *, start_seconds: float = START_SECONDS, **config_maps: Mapping[str, str]) -> None:
         config = {name.replace("_", "-"): data for name, data in config_maps.items()}
-        self.clock = SimClock(START)
-        self._due = float("inf")
-        self.store = Store(self.clock)
-        self.controller = Controller(self.clock, self.store, config, self._wake, random.Random(0))
-        self.plane = RecordingPlane(self.clock, self.controller.demanded)
-        self.controller.connect(self.plane, FakeNode(self.clock, self.controller.reported, start_seconds), 80)
-        self._admission = AdmissionConfig.load(config)
-        self._wake()
+        self._world = world = World(config, Machine(start=Times(f"{start_seconds}s")), start=START)
+        self.clock, self.store, self.controller, self.plane = world.clock, world.store, world.controller, world.plane
+        self.admission, self.wake = world.admission, world.wake
 
     def apply(self, document: dict[str, Any]) -> None:
         """As `kubectl apply` in `default`."""
         kind = kinds.by_type(document["apiVersion"], document["kind"])
         assert kind
-        document = copy.deepcopy(document)
-        document["metadata"]["namespace"] = "default"
-        stored = self.store.find(kind, "default", document["metadata"]["name"])
-        admitted = admit(kind.name, applied(document, stored), stored, user="me", config=self._admission).object
-        if stored is None:
-            self.store.create(kind, admitted)
-        else:
-            self.store.update(kind, admitted)
+        self._world.apply(kind, document | {"metadata": document["metadata"] | {"namespace": "default"}})
 
     def run(self, seconds: float, each: Callable[[float], None] | None = None) -> None:
         """Let time pass; `each(seconds passed)` is called ten times a second."""
@@ -85,21 +56,8 @@ class Simulated:
         """Closed loop, from now on for ever, straight at a revision."""
         key = RevisionKey("default", revision)
 
-        def ask() -> None:
-            self.plane.offer(key, seconds, ask)
+        def ask(_: int = 0) -> None:
+            self.plane.offer(key, Work(seconds), ask)
 
         for _ in range(clients):
             ask()
-
-    def _wake(self) -> None:
-        self._step_at(self.clock.now())
-
-    def _step_at(self, when: float) -> None:
-        if when < self._due:
-            self._due = when
-            self.clock.call_at(when, lambda: self._step(when))
-
-    def _step(self, when: float) -> None:
-        if when == self._due:
-            self._due = float("inf")
-            self._step_at(self.controller.step())

@@ -13,6 +13,7 @@ from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import RevisionStat
 from emulator.runtimes.base import Report
 from emulator.scaling import RevisionScaler, ScalingConfig
+from emulator.simulation.plane import Work
 
 
 def config(stage: Stage, line: Line) -> None:
@@ -104,9 +105,9 @@ def load(stage: Stage, line: Line) -> None:
     count, seconds, key = _requests(stage, line)
     mine = stage.load
 
-    def ask() -> None:
+    def ask(_: int = 0) -> None:
         if stage.load == mine:
-            stage.world.plane.offer(key, seconds, ask)
+            stage.world.plane.offer(key, Work(seconds), ask)
 
     for _ in range(count):
         ask()
@@ -116,7 +117,7 @@ def requests(stage: Stage, line: Line) -> None:
     """`requests 3 x 500 ms [at REVISION]`: that come now, once."""
     count, seconds, key = _requests(stage, line)
     for _ in range(count):
-        stage.world.plane.offer(key, seconds, lambda: None)
+        stage.world.plane.offer(key, Work(seconds), lambda _: None)
 
 
 def _requests(stage: Stage, line: Line) -> tuple[int, float, RevisionKey]:
@@ -130,7 +131,7 @@ def sample(stage: Stage, line: Line) -> None:
     revision = stage.revision()
     when = stage.now - (float(late[1]) if late else 0.0)
     revision.record(RevisionStat(revision.replicas.key, float(concurrency), float(concurrency)), when)
-    stage.world._wake()
+    stage.world.wake()
 
 
 _SIGNALS: Mapping[str, Signal] = {
@@ -158,7 +159,7 @@ def autoscaler(stage: Stage, line: Line) -> None:
     config = ScalingConfig.read(stage.config)
     revision.scaler = RevisionScaler(annotations, limit, config, stage.now, revision.replicas.ready)
     revision.scaler.outcome, revision.scaler.wanted = before.outcome, before.wanted
-    stage.world._wake()
+    stage.world.wake()
 
 
 ACTS = (config, start, apply, create, edit, delete, load, requests, sample, instances, autoscaler)

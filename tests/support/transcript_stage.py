@@ -29,7 +29,6 @@ class Stage:
         self.config: dict[str, dict[str, str]] = {}
         self.start_seconds = START_SECONDS
         self.world: Simulated
-        self.api: Admission
         self.refusal = ""
         self.warnings: tuple[str, ...] = ()
         self.load = 0
@@ -39,9 +38,12 @@ class Stage:
         maps: dict[str, Any] = {name.replace("-", "_"): data for name, data in self.config.items()}
         try:
             self.world = Simulated(start_seconds=self.start_seconds, **maps)
-            self.api = Admission(self.world.store, self.config)
         except ConfigError as error:
             self.refusal = str(error)
+
+    @property
+    def api(self) -> Admission:
+        return self.world.admission
 
     @property
     def now(self) -> float:

@@ -1,0 +1,125 @@
+"""What comes, and when: the words of `--load`, and the moments that they stand for.
+
+    50 rps 60s                   50 requests a second, for 60 s
+    ramp 0..500 rps 60s          from none to 500 a second, evenly more
+    storm 100000 logins 60s      so many within 60 s, each a password to hash: HASH_SECONDS of one core
+    clients 50 500ms 90s         closed loop: 50 clients for 90 s that ask again when answered; requests take 500 ms
+    pause 30s                    nothing
+
+Phases follow each other, separated by commas. Moments are drawn at random with the count that the rate gives, which is
+a Poisson process of which the count is known: people who know nothing of each other bunch, and a metronome would
+flatter whoever has to serve them. `even` is that metronome.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from emulator.simulation.times import Times, seconds
+
+#: Core-seconds of one login: a bcrypt hash of cost 12, as knative/service.yaml counts.
+HASH_SECONDS: Final = 0.22
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Requests that come whether or not earlier ones were answered, at a rate that goes evenly from `first` to `last`.
+
+    Attributes:
+        first: requests per second at the beginning.
+        last: and at the end.
+        seconds: how long it takes.
+        hashed: each is a password to hash.
+    """
+
+    first: float
+    last: float
+    seconds: float
+    hashed: bool = False
+
+    @property
+    def count(self) -> int:
+        return round((self.first + self.last) / 2 * self.seconds)
+
+    def moments(self, rng: Random, *, even: bool = False) -> list[float]:
+        """When each request comes, in seconds from the beginning, in order."""
+        count = self.count
+        if even:
+            shares = [(number + 0.5) / count for number in range(count)]
+        else:
+            shares = sorted([rng.random() for _ in range(count)])
+        rise = self.last - self.first
+        if not rise:
+            return [share * self.seconds for share in shares]
+        # The share of all that has come by t is (first t + rise t^2 / (2 seconds)) / (mean seconds): solved for t.
+        first, last = self.first, self.last
+        scale, square, span = self.seconds / rise, first * first, last * last - first * first
+        return [scale * (math.sqrt(square + span * share) - first) for share in shares]
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Closed loop: so many clients ask, wait for the answer and ask again, until `seconds` have passed."""
+
+    count: int
+    seconds: float
+    times: Times | None = None
+
+
+Phase = Arrivals | Clients
+
+
+def parse_load(text: str) -> tuple[Phase, ...]:
+    """Read phases. Raises ValueError with what is wrong and what may be written."""
+    phases = tuple(_phase(" ".join(part.split())) for part in text.split(","))
+    if all(isinstance(phase, Arrivals) and not phase.count for phase in phases):
+        raise ValueError(f"{text!r} sends no request at all")
+    return phases
+
+
+def _phase(text: str) -> Phase:
+    for pattern, make in _FORMS.items():
+        if match := re.fullmatch(pattern, text):
+            try:
+                return make(*match.groups())
+            except ValueError as error:
+                raise ValueError(f"{text!r}: {error}") from None
+    forms = "`50 rps 60s`, `ramp 0..500 rps 60s`, `storm 100000 logins 60s`, `clients 50 500ms 90s` or `pause 30s`"
+    raise ValueError(f"{text!r} is no load: write {forms}, several with commas between them")
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise ValueError(f"{text!r} is no number of 0 or more")
+    return float(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def _long(text: str) -> float:
+    value = seconds(text)
+    if not value:
+        raise ValueError("it lasts no time at all")
+    return value
+
+
+def _storm(count: str, text: str) -> Arrivals:
+    rate = _count(count) / _long(text)
+    return Arrivals(rate, rate, _long(text), hashed=True)
+
+
+_FORMS: Mapping[str, Callable[..., Phase]] = {
+    r"(\S+) rps (\S+)": lambda rate, time: Arrivals(_number(rate), _number(rate), _long(time)),
+    r"ramp (\S+?)\.\.(\S+) rps (\S+)": lambda a, b, time: Arrivals(_number(a), _number(b), _long(time)),
+    r"storm (\S+) logins (\S+)": _storm,
+    r"clients (\S+) (\S.*) (\S+)": lambda count, times, time: Clients(_count(count), _long(time), Times(times)),
+    r"clients (\S+) (\S+)": lambda count, time: Clients(_count(count), _long(time)),
+    r"pause (\S+)": lambda time: Arrivals(0.0, 0.0, _long(time)),
+}
