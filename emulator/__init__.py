@@ -9,5 +9,6 @@ Read in this order:
     serving.py    which objects to look at again; services.py, configurations.py, routes.py: a pass over one of them
     record/       what happened, as rows: written to a file, explained in sentences
     controller.py observe -> plan -> act; the only writer of status
-    cli.py        `knative-emulator up | apply | get | delete | logs | status | explain`
+    simulation/   the same decisions on simulated time, under modelled load
+    cli.py        `knative-emulator up | apply | get | delete | logs | status | explain | simulate`
 """

@@ -1,4 +1,4 @@
-"""`knative-emulator`: up, down, apply, get, delete, logs, status, explain.
+"""`knative-emulator`: up, down, apply, get, delete, logs, status, explain, simulate.
 
 Exit codes: 0 done; 1 it can't be done, and one sentence on standard error says why; 2 the command line is wrong.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emulator.api import kinds
 from emulator.errors import EmulatorError, UserError
+from emulator.simulation.options import add_options
 
 #: Seconds that `up` and `apply` wait for what they made to become Ready before they say what keeps it.
 WAIT = 60.0
@@ -113,6 +114,12 @@ def _status(options: argparse.Namespace) -> int:
 
     print_status(Client(options.state_dir).status(), options.output)
     return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from emulator.simulation import command  # noqa: PLC0415
+
+    return command.run(options)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -222,6 +229,11 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("name", help="name of a Service, a Configuration, a Revision or an instance")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come, from new instances too")
     logs.add_argument("--tail", type=int, help="only the last so many lines of each instance")
+
+    simulate = add(
+        "simulate", _simulate, "ask beforehand: the same decisions on simulated time, under a load of your own"
+    )
+    add_options(simulate)
 
     status = add("status", _status, "what runs, how much, and why")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")

@@ -19,8 +19,8 @@ class Header(Struct, frozen=True, kw_only=True):
     """What is needed to read the rest: when it began (Unix seconds), and Knative's ConfigMaps in force."""
 
     record: str = FORMAT
-    started: float
-    config: Mapping[str, Mapping[str, str]]
+    started: float = 0.0
+    config: Mapping[str, Mapping[str, str]] = {}
 
 
 class Row(Struct, frozen=True, tag_field="kind"):
@@ -37,7 +37,7 @@ class Applied(Row, frozen=True, tag="applied"):
 
 
 class Arrival(Row, frozen=True, tag="arrival"):
-    """A request that has ended; `t` is when its head was there.
+    """A request that has ended; `t` is when its head was there. Whoever writes one by hand may leave most of it out.
 
     Attributes:
         service: namespace/name; None where the revision is no Service's, or the host is nobody's.
@@ -53,15 +53,15 @@ class Arrival(Row, frozen=True, tag="arrival"):
     """
 
     service: str | None
-    revision: str | None
-    instance: str | None
-    seconds: float | None
-    latency: float
-    status: int
-    method: str
-    path: str
-    cold: float | None
-    error: str | None
+    revision: str | None = None
+    instance: str | None = None
+    seconds: float | None = None
+    latency: float = 0.0
+    status: int = 0
+    method: str = ""
+    path: str = ""
+    cold: float | None = None
+    error: str | None = None
 
 
 class Average(Struct, frozen=True):

@@ -59,6 +59,11 @@ class Node:
         self._busy: dict[Processor, None] = {}  # an ordered set: runs are the same every time
         self._demand = 0.0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody computes."""
+        return not self._busy
+
     def used(self) -> float:
         """Core-seconds computed until now."""
         now = self.clock.now()

@@ -13,15 +13,19 @@ flatter whoever has to serve them. `even` is that metronome.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from emulator.record.reader import Record
+from emulator.record.rows import Arrival
 from emulator.simulation.times import Times, seconds
 
 #: Core-seconds of one login: a bcrypt hash of cost 12, as knative/service.yaml counts.
 HASH_SECONDS: Final = 0.22
+#: Seconds that any other request waits for something else, where nothing is said.
+SERVICE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,44 @@ class Clients:
 
 
 Phase = Arrivals | Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Phases, one after the other, on one Service (`namespace/name`); `even` makes them a metronome."""
+
+    phases: Sequence[Phase]
+    service: str
+    even: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return sum(phase.seconds for phase in self.phases)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a record says that came, by time, again with the same moments between."""
+
+    arrivals: Sequence[Arrival]
+
+    @property
+    def begin(self) -> float:
+        """The moment of the first."""
+        return self.arrivals[0].t
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last."""
+        return self.arrivals[-1].t - self.begin
+
+
+def recorded(record: Record) -> Recorded:
+    """The requests of a record that were for a Service. Raises ValueError if there was none."""
+    arrivals = [arrival for arrival in record.of(Arrival) if arrival.service]
+    if not arrivals:
+        raise ValueError("it holds no request for a Service")
+    return Recorded(arrivals)
 
 
 def parse_load(text: str) -> tuple[Phase, ...]:

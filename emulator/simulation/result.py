@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from emulator.record.rows import Decision, Header
+
 #: Statuses of requests that an instance did not answer, in words.
 LOST: Final[Mapping[int, str]] = {
     404: "404, no such service",
@@ -69,55 +71,27 @@ class Second(NamedTuple):
     offered: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision about one revision. Seconds since the load began; averages and target are in units of the metric.
+class Decided(NamedTuple):
+    """A decision, of which moments are seconds since the load began, and the instances wanted until then."""
 
-    Attributes:
-        at: when.
-        revision: `namespace/name`.
-        before: instances that were wanted until then.
-        wanted: and from then on.
-        ready: instances that were ready.
-        stable: average over `stable_window` seconds; None where there was no data.
-        panic: the same over `panic_window`.
-        target: what one instance should get.
-        panicking: whether there is panic.
-        desired: what the averages ask for, the rates and scale-down-delay applied; -1 before the first decision.
-        least: bound from below (min-scale).
-        most: bound from above (max-scale), 0 for none.
-        proxied: whether the activator is in the path.
-        reason: all this in a sentence.
-    """
-
-    at: float
-    revision: str
     before: int
-    wanted: int
-    ready: int
-    stable: float | None
-    panic: float | None
-    stable_window: float
-    panic_window: float
-    target: float
-    panicking: bool
-    desired: int
-    least: int
-    most: int
-    proxied: bool
-    reason: str
+    row: Decision
 
 
 @dataclass(slots=True)
 class Result:
-    """A run. `title` says of what, `seconds` how long it was watched from the beginning of the load."""
+    """A run. `title` says of what, `seconds` how long it was watched from the beginning of the load.
+
+    `decisions` leaves out those that say what the one before said. `header` is the one of their record.
+    """
 
     title: str
     load_seconds: float
     seconds: float = 0.0
     requests: Requests = field(default_factory=Requests)
     series: list[Second] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[Decided] = field(default_factory=list)
+    header: Header = field(default_factory=Header)
     #: Seconds that instances existed, in sum; core-seconds that they computed, and that they were promised.
     instance_seconds: float = 0.0
     core_seconds: float = 0.0
@@ -135,9 +109,9 @@ class Result:
         return len(self.requests) - self.lost.total()
 
     @property
-    def steps(self) -> list[Decision]:
+    def steps(self) -> list[Decided]:
         """The decisions that changed what is wanted."""
-        return [decision for decision in self.decisions if decision.before != decision.wanted]
+        return [decided for decided in self.decisions if decided.before != decided.row.wanted]
 
     def latency(self, percent: float) -> float:
         """A percentile of the answered requests' latencies, in seconds; 0 where there is none."""

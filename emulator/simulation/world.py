@@ -36,8 +36,8 @@ class Machine:
 
     Attributes:
         start: from the start of an instance to its readiness.
-        service: what a request waits for in its instance, without computing.
-        cpu: core-seconds that it computes, before that.
+        service: what a request waits for in its instance, without computing; None if nothing was said.
+        cpu: core-seconds that it computes, before that; None if nothing was said.
         cores: of all instances together.
         most: instances that there may be.
         threads: requests that an instance computes at a time; None is as many as it has cores.
@@ -45,8 +45,8 @@ class Machine:
     """
 
     start: Times = field(default_factory=lambda: Times(f"{START_SECONDS}s"))
-    service: Times = field(default_factory=lambda: Times("50ms"))
-    cpu: Times = field(default_factory=lambda: Times("0s"))
+    service: Times | None = None
+    cpu: Times | None = None
     cores: float = inf
     most: float = inf
     threads: float | None = None
@@ -61,7 +61,6 @@ class World:
         machine: what is modelled.
         seed: the same one gives the same run.
         start: Unix seconds at which it begins.
-        stepped: called with the time after each step of the controller.
 
     Raises:
         ConfigError: a ConfigMap can't be used.
@@ -74,14 +73,12 @@ class World:
         *,
         seed: int = 1,
         start: float = START,
-        stepped: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.machine = machine = machine or Machine()
         self.clock = SimClock(start)
         self.rng = Random(seed)  # noqa: S311 - a model
         self.store = Store(self.clock)
         self.admission = Admission(self.store, config_maps)
-        self._stepped = stepped
         self._due = inf
         self.controller = Controller(
             *(self.clock, self.store, config_maps, self.wake, self.rng), most=machine.most, resolve=lambda *_: {}
@@ -129,9 +126,7 @@ class World:
     def _step(self, when: float) -> None:
         if when == self._due:
             self._due = inf
-            due = self.controller.step()
-            self._stepped(self.clock.now())
-            self._step_at(due)
+            self._step_at(self.controller.step())
 
 
 def cpu_of(revision: Object, which: str) -> float:

@@ -14,6 +14,7 @@ from emulator.record.explain import explain, revisions
 from emulator.record.moments import Moment, moment
 from emulator.record.reader import Record
 from emulator.record.rows import Decision
+from emulator.simulation.plane import Work
 
 REVISION = "default/hello-00001"
 
@@ -32,7 +33,7 @@ def played(
 
     def ask(client: int) -> None:
         if client < asking[0]:
-            simulated.plane.offer(RevisionKey("default", "hello-00001"), 1.0, lambda: ask(client))
+            simulated.plane.offer(RevisionKey("default", "hello-00001"), Work(1.0), lambda _: ask(client))
 
     def tick(passed: float) -> None:
         for at, clients in load:

@@ -1,0 +1,235 @@
+"""`knative-emulator simulate`: nothing vanishes, the same seed gives the same bytes, limits and refusals as in life."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emulator.cli import main
+from emulator.errors import InvalidObject
+from emulator.manifests import checked
+from emulator.record.rows import Arrival
+from emulator.simulation.engine import host_of, simulate
+from emulator.simulation.load import Phases, Recorded, parse_load
+from emulator.simulation.plane import Work
+from emulator.simulation.result import Result
+from emulator.simulation.times import Times
+from emulator.simulation.world import Machine, World
+
+ROOT = Path(__file__).parents[2]
+
+
+def service(concurrency: int = 0, timeout: int = 300, cpu: str = "", **annotations: str) -> Any:
+    container: dict[str, Any] = {"image": "example.com/hello"}
+    if cpu:
+        container["resources"] = {"limits": {"cpu": cpu}, "requests": {"cpu": cpu}}
+    keys = {f"autoscaling.knative.dev/{name.replace('_', '-')}": value for name, value in annotations.items()}
+    spec = {"containerConcurrency": concurrency, "timeoutSeconds": timeout, "containers": [container]}
+    document = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": "hello"},
+        "spec": {"template": {"metadata": {"annotations": keys}, "spec": spec}},
+    }
+    return checked(document, "here", "default")
+
+
+def run(document: Any, load: str, seed: int = 1, **machine: Any) -> Result:
+    return simulate([document], Phases(parse_load(load), "default/hello"), machine=Machine(**machine), seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("document", "load"),
+    [
+        (service(), "ramp 0..200 rps 20s"),
+        (service(1, 2, target_burst_capacity="0", max_scale="2"), "ramp 0..200 rps 20s, pause 90s, 20 rps 10s"),
+        (service(2, 1, window="6s", max_scale="3"), "50 rps 5s, pause 60s, clients 30 20s"),
+        (service(10, 5, cpu="500m", max_scale="4", target="3"), "storm 300 logins 5s, pause 1m, 5 rps 5s"),
+    ],
+)
+def test_every_request_is_answered_refused_or_too_late(document: Any, load: str) -> None:
+    result = run(document, load, service=None if "storm" in load else Times("lognormal 100ms p99 2s"))
+    open_loop = sum(phase.count for phase in parse_load(load) if hasattr(phase, "first"))
+    assert len(result.requests) == result.offered == sum(second.offered for second in result.series)
+    assert result.offered == open_loop or "clients" in load
+    assert result.answered + result.lost.total() == result.offered
+    assert result.series[-1].open == result.series[-1].waiting == 0
+    assert sum(second.cores for second in result.series) == pytest.approx(result.core_seconds)
+
+
+def test_the_activator_holds_what_the_queue_proxy_would_refuse() -> None:
+    bounds = {"min_scale": "1", "max_scale": "1"}
+    load, one = "20000 rps 1ms", Times("100ms")
+    held = run(service(1, **bounds, target_burst_capacity="-1"), load, service=one)
+    assert (held.answered, held.lost) == (20, {})
+    straight = run(service(1, **bounds, target_burst_capacity="0"), load, service=one)
+    # One runs and ten wait, as a real queue-proxy did.
+    assert (straight.answered, straight.lost) == (11, {503: 9})
+
+
+def test_what_comes_too_late_is_told_so_in_time() -> None:
+    result = run(service(1, 1, max_scale="1", min_scale="1"), "3 rps 1s", service=Times("3s"))
+    assert result.lost == {504: 3}
+    waited = [ended - begun for begun, ended in zip(result.requests.begun, result.requests.ended, strict=True)]
+    assert waited == pytest.approx([1.0] * 3, abs=1e-5)
+
+
+def test_what_came_too_late_is_computed_to_its_end_where_it_had_begun() -> None:
+    result = run(service(0, 1, cpu="1", max_scale="1", min_scale="1"), "3 rps 1s", cpu=Times("3s"))
+    assert result.lost == {504: 3}
+    assert result.core_seconds == pytest.approx(3.0)  # the other two never began
+
+
+def test_the_wait_is_that_of_several_servers_at_one_queue() -> None:
+    """M/M/3 at a load of 2.4: Erlang's C is 0.6472, the mean wait C / (3 mu - lambda)."""
+    always = {"min_scale": "3", "max_scale": "3", "target_burst_capacity": "-1"}
+    result = run(service(1, **always), "24 rps 1500s", service=Times("exp 100ms"))
+    mean = sum(result.requests.latencies()) / result.answered
+    expected = 0.1 + 0.6472 / (30 - 24)
+    print(f"mean {mean:.4f} s, in theory {expected:.4f} s")
+    assert mean == pytest.approx(expected, rel=0.05)
+
+
+def test_core_seconds_are_those_of_the_work_and_the_promise_that_of_the_manifest() -> None:
+    result = run(service(4, cpu="2", min_scale="1"), "10 rps 30s", cpu=Times("50ms"))
+    assert result.core_seconds == pytest.approx(300 * 0.05)
+    assert result.promised_core_seconds == pytest.approx(2 * result.instance_seconds)
+    assert result.instance_seconds >= result.seconds
+
+
+def test_a_node_with_few_cores_is_slow() -> None:
+    document, load = service(1, target="1", max_scale="20"), "20 rps 30s"
+    endless = run(document, load, cpu=Times("100ms"))
+    short = run(document, load, cpu=Times("100ms"), cores=1.5)
+    assert endless.latency(50) == pytest.approx(0.1, abs=1e-3)
+    assert short.latency(50) > 1.0
+    assert max(second.cores for second in short.series) <= 1.5 + 1e-6
+
+
+def test_no_more_instances_than_fit() -> None:
+    document, load = service(1, target="1"), "clients 100 5s"
+    assert run(document, load, most=7).most_instances == 7
+    assert run(document, load).most_instances > 110
+
+
+def test_each_decision_carries_its_numbers() -> None:
+    result = run(service(target="10", max_scale="5"), "clients 100 500ms 30s")
+    before, step = next(decided for decided in result.steps if decided.row.wanted == 5)
+    assert before < 5
+    assert 0 < step.t < 5
+    assert step.panic_since == step.decided == step.t
+    assert step.target == 7.0
+    assert step.panic is not None
+    assert step.desired == step.panic.wants == -(-step.panic.average // 7) > 5
+    assert f"{step.panic.average:.2f} / target 7.00" in step.reason
+    assert "lowered to max-scale 5" in step.reason
+    [bound] = [limit for limit in step.limits if limit.name == "max-scale"]
+    assert (bound.bound, bound.before, bound.after) == (5, step.desired, 5)
+    for (_, first), (wanted, _) in pairwise(result.decisions):
+        assert wanted == first.wanted
+
+
+def test_a_recording_comes_again_with_its_own_times() -> None:
+    arrivals = [Arrival(t / 10, "default/hello", seconds=0.25 if t % 10 else None) for t in range(100)]
+    arrivals.append(Arrival(10.0, "default/other", seconds=0.25))
+    result = simulate([service(min_scale="1")], Recorded(arrivals))
+    assert result.answered == 100
+    assert result.lost == {404: 1}
+    assert result.requests.latencies() == pytest.approx([0.25] * 100, abs=1e-5)
+
+
+def test_traffic_is_split_as_the_manifest_says() -> None:
+    world = World({})
+    kind, first = service()
+    world.apply(kind, first)
+    world.run(world.clock.now() + 5)
+    second = json.loads(json.dumps(first))
+    second["spec"]["template"]["spec"]["timeoutSeconds"] = 100
+    second["spec"]["traffic"] = [
+        {"revisionName": "hello-00001", "percent": 75},
+        {"latestRevision": True, "percent": 25},
+    ]
+    world.apply(kind, second)
+    world.run(world.clock.now() + 5)
+    for _ in range(100):
+        world.request(host_of("default/hello"), Work(0.01), lambda _: None)
+    world.run(world.clock.now() + 5)
+    instances = {key.name: revision.replicas for key, revision in world.controller.revisions.items()}
+    served = {name: sum(world.plane.served(it.name) for it in replicas) for name, replicas in instances.items()}
+    assert served == {"hello-00001": 75, "hello-00002": 25}
+
+
+def test_a_manifest_that_a_cluster_refuses_is_refused_in_its_words() -> None:
+    with pytest.raises(InvalidObject, match=r"expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency"):
+        run(service(-1), "1 rps 1s")
+
+
+def command(*options: str, hash_seed: str = "0") -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "emulator.cli", "simulate", *options]
+    env = os.environ | {"PYTHONHASHSEED": hash_seed}
+    return subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+LOGIN = ("-f", "knative/service.yaml", "--load", "ramp 0..40 rps 30s")
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    first, again, other = (
+        command(*LOGIN, "--cpu", "exp 220ms", "--json", "--seed", seed, hash_seed=hash_seed).stdout
+        for seed, hash_seed in (("1", "1"), ("1", "2"), ("2", "1"))
+    )
+    assert first == again
+    assert first != other
+    figures = json.loads(first)["summary"]
+    assert figures["offered"] == figures["answered"] == 600
+
+
+def test_the_shipped_manifest_from_the_command_line() -> None:
+    done = command(*LOGIN, "--cpu", "220ms")
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in ("requests ", "600", "lost ", "p99 ", "instances, most ", "core-seconds used       132.0", "█"):
+        assert words in done.stdout
+    assert "0 -> 1" in done.stdout
+    assert "never down" in done.stdout
+
+
+def test_config_maps_of_the_configuration_file_rule(tmp_path: Path) -> None:
+    file = tmp_path / "emulator.yaml"
+    file.write_text(yaml.safe_dump({"config": {"config-autoscaler": {"max-scale": "2"}}}))
+    manifest = tmp_path / "hello.yaml"
+    manifest.write_text(json.dumps(service(1)[1]))
+    done = command("-f", str(manifest), "--config", str(file), "--load", "clients 20 20s", "--json")
+    assert json.loads(done.stdout)["summary"]["instances"]["max"] == 2
+    assert "lowered to max-scale 2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["-f", "knative/service.yaml"], 1, "error: say what comes: --load 'ramp 0..500 rps 60s', or --trace FILE"),
+        ([*LOGIN, "--trace", "x"], 1, "error: say what comes"),
+        ([*LOGIN[:2], "--trace", "missing"], 1, "error: can't read missing: No such file"),
+        ([*LOGIN[:2], "--trace", "README.md"], 1, "error: README.md is no record of knative-emulator/1"),
+        ([*LOGIN, "--to", "hello"], 1, "error: say with --to which Service the load goes to: there are default/login"),
+        ([*LOGIN[:2], "--load", "lots"], 2, "argument --load: 'lots' is no load: write `50 rps 60s`"),
+        ([*LOGIN, "--batch", "4"], 2, "argument --batch: '4': write how many, a colon"),
+        ([*LOGIN, "--batch", "1:2"], 2, "several take at least as long as one"),
+        ([*LOGIN, "--cores", "0"], 2, "argument --cores: '0' is no number above 0"),
+        ([*LOGIN, "--cpu", "fast"], 2, "argument --cpu: 'fast' is no duration"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    options: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    try:
+        got = main(["simulate", *options])
+    except SystemExit as end:
+        got = int(str(end.code))
+    assert (got, words in (err := capsys.readouterr().err)) == (code, True), err
