@@ -1,7 +1,8 @@
 """The Kubernetes API: the only door for intent.
 
 kinds.py       which resources are served, as rows
-server.py      who may call, and which part answers: discovery.py and openapi.py, or, for targets.py's paths, verbs.py
+server.py      who may call, and which part answers: discovery.py, openapi.py and access.py, or, for targets.py's paths,
+               verbs.py
 verbs.py       get, list, watch, create, update, patch, delete, log
 bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py and yaml_body.py
                read two of them, patch.py applies changes

@@ -23,9 +23,15 @@ class Stream(Response):
         return super().__call__(environ, start)
 
 
-def answer(document: Mapping[str, Any], *, status: int = 200, warnings: tuple[str, ...] = ()) -> Response:
+def answer(
+    document: Mapping[str, Any],
+    *,
+    status: int = 200,
+    warnings: tuple[str, ...] = (),
+    media_type: str = "application/json",
+) -> Response:
     """A JSON answer; each warning goes out as the Warning header that kubectl prints (RFC 7234 code 299)."""
-    response = Response(encode(document), status=status, mimetype="application/json")
+    response = Response(encode(document), status=status, content_type=media_type)
     for warning in warnings:
         response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
     return response

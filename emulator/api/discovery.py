@@ -1,9 +1,15 @@
-"""What the API serves, as its clients ask for it: versions, groups and resources (Kubernetes' legacy discovery)."""
+"""What the API serves, as its clients ask for it: versions, groups and resources.
 
+Aggregated discovery (apidiscovery.k8s.io/v2, and v2beta1 of the same shape) says all in two answers to those that ask
+for it in their Accept header; others get the documents of each group and version.
+"""
+
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from emulator.api.kinds import KINDS, POD, Kind
+from emulator.api.access import REVIEWS
+from emulator.api.kinds import KINDS, Kind, sub_resources
 
 Document = dict[str, Any]
 
@@ -20,6 +26,25 @@ VERSION: Document = {
     "platform": "linux/amd64",
 }
 
+#: All that can be done with a sub-resource.
+_READ: Final = ("get",)
+_AGGREGATED: Final = re.compile(r"application/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList")
+_SERVED: Final = (*KINDS, *REVIEWS)
+
+
+def aggregated(path: str, accept: str) -> tuple[Document, str] | None:
+    """Aggregated discovery at `api` or `apis` and its media type, for those whose Accept header asks for it."""
+    asked = _AGGREGATED.search(accept.replace(" ", ""))
+    if path not in {"api", "apis"} or not asked:
+        return None
+    groups = [""] if path == "api" else _GROUPS
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": f"apidiscovery.k8s.io/{asked[1]}",
+        "metadata": {},
+        "items": [_discovered(group) for group in groups],
+    }, asked[0]
+
 
 def find(path: str) -> Document | None:
     """The discovery document at a path without slashes at its ends; None if there is none."""
@@ -28,7 +53,7 @@ def find(path: str) -> Document | None:
     match path.split("/"):
         case ["api", version]:
             return _resources("", version)
-        case ["apis", group] if any(kind.group == group for kind in KINDS):
+        case ["apis", group] if any(kind.group == group for kind in _SERVED):
             return {"kind": "APIGroup", "apiVersion": "v1"} | _group(group)
         case ["apis", group, version]:
             return _resources(group, version)
@@ -37,13 +62,44 @@ def find(path: str) -> Document | None:
 
 
 def _group(group: str) -> Document:
-    versions = sorted({kind.version for kind in KINDS if kind.group == group})
-    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in _versions(group)]
     return {"name": group, "versions": entries, "preferredVersion": entries[0]}
 
 
+def _versions(group: str) -> list[str]:
+    return sorted({kind.version for kind in _SERVED if kind.group == group})
+
+
+def _of(group: str, version: str) -> list[Kind]:
+    return [kind for kind in _SERVED if (kind.group, kind.version) == (group, version)]
+
+
+def _discovered(group: str) -> Document:
+    versions = [
+        {"version": version, "freshness": "Current", "resources": [_resource(kind) for kind in _of(group, version)]}
+        for version in _versions(group)
+    ]
+    return {"metadata": {"name": group} if group else {}, "versions": versions}
+
+
+def _resource(kind: Kind) -> Document:
+    responds = {"group": kind.group, "version": kind.version, "kind": kind.name}
+    return {
+        "resource": kind.plural,
+        "responseKind": responds,
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.name.lower(),
+        "verbs": list(kind.verbs),
+        "shortNames": list(kind.short),
+        "categories": list(kind.categories),
+        "subresources": [
+            {"subresource": name, "responseKind": responds, "verbs": list(_READ)} for name in sub_resources(kind)
+        ],
+    }
+
+
 def _resources(group: str, version: str) -> Document | None:
-    kinds = [kind for kind in KINDS if (kind.group, kind.version) == (group, version)]
+    kinds = _of(group, version)
     if not kinds:
         return None
     entries = [entry for kind in kinds for entry in _entries(kind)]
@@ -61,10 +117,8 @@ def _entries(kind: Kind) -> Iterable[Document]:
         "shortNames": list(kind.short),
         "categories": list(kind.categories),
     }
-    if kind.status:
-        yield _entry(kind, f"{kind.plural}/status", ("get",))
-    if kind is POD:
-        yield _entry(kind, f"{kind.plural}/log", ("get",))
+    for name in sub_resources(kind):
+        yield _entry(kind, f"{kind.plural}/{name}", _READ)
 
 
 def _entry(kind: Kind, name: str, verbs: tuple[str, ...]) -> Document:
@@ -77,12 +131,9 @@ def _entry(kind: Kind, name: str, verbs: tuple[str, ...]) -> Document:
     }
 
 
+_GROUPS: Final = sorted({kind.group for kind in _SERVED if kind.group})
 _FIXED: dict[str, Document] = {
     "version": VERSION,
     "api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
-    "apis": {
-        "kind": "APIGroupList",
-        "apiVersion": "v1",
-        "groups": [_group(group) for group in sorted({kind.group for kind in KINDS if kind.group})],
-    },
+    "apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(group) for group in _GROUPS]},
 }

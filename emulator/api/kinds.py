@@ -85,6 +85,11 @@ _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_TYPE = {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
+def sub_resources(kind: Kind) -> tuple[str, ...]:
+    """What can be read of an object by itself."""
+    return (*(("status",) if kind.status else ()), *(("log",) if kind is POD else ()))
+
+
 def by_name(word: str) -> Kind | None:
     """The kind that a person means by `ksvc`, `service`, `services.serving.knative.dev`, ..."""
     return _BY_NAME.get(word.lower())

@@ -53,9 +53,29 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
         4: ("propagationPolicy", "string"),
         5: ("dryRun", "[]string"),
     },
+    "SelfSubjectAccessReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "AccessReviewSpec")},
+    "AccessReviewSpec": {
+        1: ("resourceAttributes", "ResourceAttributes"),
+        2: ("nonResourceAttributes", "NonResourceAttributes"),
+    },
+    "ResourceAttributes": {
+        1: ("namespace", "string"),
+        2: ("verb", "string"),
+        3: ("group", "string"),
+        4: ("version", "string"),
+        5: ("resource", "string"),
+        6: ("subresource", "string"),
+        7: ("name", "string"),
+    },
+    "NonResourceAttributes": {1: ("path", "string"), 2: ("verb", "string")},
+    "SelfSubjectRulesReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "RulesReviewSpec")},
+    "RulesReviewSpec": {1: ("namespace", "string")},
     "Preconditions": {1: ("uid", "string"), 2: ("resourceVersion", "string")},
 }
-_TOP: Final = ("ConfigMap", "Secret", "Namespace", "DeleteOptions")
+_TOP: Final = (
+    *("ConfigMap", "Secret", "Namespace", "DeleteOptions"),
+    *("SelfSubjectAccessReview", "SelfSubjectRulesReview"),
+)
 #: What a map entry lacks is the zero of its type.
 _ZERO: Final = {"string": "", "bytes": ""}
 

@@ -9,10 +9,10 @@ from flask import Flask, Response, request
 from gevent.pywsgi import WSGIServer
 from werkzeug.exceptions import HTTPException
 
-from emulator.api import discovery, openapi, targets
+from emulator.api import access, discovery, openapi, targets
 from emulator.api.admission import Admission
 from emulator.api.answers import answer, failure, refusal
-from emulator.api.bodies import BODY_LIMIT
+from emulator.api.bodies import BODY_LIMIT, read_object
 from emulator.api.history import History
 from emulator.api.store import Object, Store
 from emulator.api.verbs import Verbs
@@ -74,9 +74,12 @@ def make_app(
             return answer(describe())
         if path == "emulator/history":
             return Response(history(), mimetype="application/jsonl")
-        document = (discovery.find(path) or openapi.find(path)) if request.method == "GET" else None
-        if document is not None:
-            return answer(document)
+        if request.method == "GET" and (found := _read(path)):
+            return found
+        review = access.find(path)
+        if review is not None and request.method == "POST":
+            document = read_object(request.get_data(), request.mimetype)
+            return answer(access.reviewed(review, document), status=201)
         target = targets.find(path)
         if target is None:
             raise NotFound("the server could not find the requested resource")
@@ -85,6 +88,20 @@ def make_app(
     app.register_error_handler(EmulatorError, refusal)
     app.register_error_handler(HTTPException, _refused_by_flask)
     return app
+
+
+def _read(path: str) -> Response | None:
+    """What is the same for everybody, and always; None where the path is none of it."""
+    if all_at_once := discovery.aggregated(path, request.headers.get("Accept", "")):
+        document, media_type = all_at_once
+        return answer(document, media_type=media_type)
+    found = discovery.find(path) or openapi.find(path)
+    if found is None:
+        return None
+    response = answer(found)
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def _stranger(token: str) -> Response | None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from emulator.api import kinds
-from emulator.api.kinds import POD, Kind
+from emulator.api.kinds import Kind, sub_resources
 
 
 class Target(NamedTuple):
@@ -46,11 +46,9 @@ def _target(group: str, version: str, plural: str, namespace: str | None, way: l
     match way:
         case []:
             return Target(kind, namespace)
-        case [name, *sub] if kind.namespaced == (namespace is not None) and sub in _sub_resources(kind):
-            return Target(kind, namespace, name, "".join(sub))
+        case [name] if kind.namespaced == (namespace is not None):
+            return Target(kind, namespace, name)
+        case [name, sub] if kind.namespaced == (namespace is not None) and sub in sub_resources(kind):
+            return Target(kind, namespace, name, sub)
         case _:
             return None
-
-
-def _sub_resources(kind: Kind) -> list[list[str]]:
-    return [[], *([["status"]] if kind.status else []), *([["log"]] if kind is POD else [])]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -276,6 +277,38 @@ def test_create_sends_protobuf(run: Kubectl) -> None:
 
 
 def test_explain_and_api_resources(run: Kubectl) -> None:
-    assert "serving.knative.dev" in run("explain", "ksvc").stdout
+    traffic = run("explain", "ksvc.spec.traffic").stdout
+    assert "FIELD: traffic <[]Object>" in traffic
+    # As a cluster with Knative lists them.
+    assert re.findall(r"^  (\w+)\t<(\w+)>", traffic, re.MULTILINE) == [
+        ("configurationName", "string"),
+        ("latestRevision", "boolean"),
+        ("percent", "integer"),
+        ("revisionName", "string"),
+        ("tag", "string"),
+        ("url", "string"),
+    ]
+    assert "containerConcurrency\t<integer>" in run("explain", "cfg.spec", "--recursive").stdout
     assert "kservice,ksvc" in run("api-resources", "--api-group=serving.knative.dev").stdout
     assert "v1.32" in run("version").stdout
+
+
+def test_auth_can_i(run: Kubectl) -> None:
+    assert run("auth", "can-i", "create", "ksvc").stdout == "yes\n"
+    assert "*.*" in run("auth", "can-i", "--list").stdout
+
+
+def test_diff_dry_run_and_edit(run: Kubectl, environment: dict[str, str], tmp_path: Path) -> None:
+    run("create", "-f", "-", document=manifest("edited", env={"A": "before"}))
+    changed = manifest("edited", env={"A": "after"})
+    assert re.search(r"^\+ +value: after$", run("diff", "-f", "-", document=changed, fails=True).stdout, re.MULTILINE)
+    run("apply", "--dry-run=server", "-f", "-", document=changed)
+    environment["KUBE_EDITOR"] = "sed -i s/before/edited/"
+    run("edit", "ksvc", "edited")
+    stored = document(run, "ksvc", "edited")
+    assert stored["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "edited"}]
+    file = tmp_path / "raw.json"
+    file.write_text(json.dumps(stored | {"metadata": stored["metadata"] | {"labels": {"by": "hand"}}}))
+    run("replace", "--raw", "/apis/serving.knative.dev/v1/namespaces/default/services/edited", "-f", str(file))
+    assert document(run, "ksvc", "edited")["metadata"]["labels"] == {"by": "hand"}
+    run("delete", "ksvc", "edited")

@@ -1,0 +1,110 @@
+"""What the API says of itself: discovery, OpenAPI, and who may do what."""
+
+from typing import Any
+
+import pytest
+from bare_api import Api, error
+
+GROUP_LIST = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+#: As a cluster with Knative has them: names, short names, whether in a namespace, kind.
+MEASURED = {
+    "configurations": (("config", "cfg"), True, "Configuration"),
+    "revisions": (("rev",), True, "Revision"),
+    "routes": (("rt",), True, "Route"),
+    "services": (("kservice", "ksvc"), True, "Service"),
+    "configmaps": (("cm",), True, "ConfigMap"),
+    "events": (("ev",), True, "Event"),
+    "namespaces": (("ns",), False, "Namespace"),
+    "pods": (("po",), True, "Pod"),
+    "secrets": ((), True, "Secret"),
+    "selfsubjectaccessreviews": ((), False, "SelfSubjectAccessReview"),
+    "selfsubjectrulesreviews": ((), False, "SelfSubjectRulesReview"),
+}
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+def test_resources_are_named_as_in_a_cluster(api: Api) -> None:
+    groups = [f"/apis/{group['preferredVersion']['groupVersion']}" for group in api("GET", "/apis")[1]["groups"]]
+    served = {
+        each["name"]: (tuple(each["shortNames"]), each["namespaced"], each["kind"])
+        for path in ("/api/v1", *groups)
+        for each in api("GET", path)[1]["resources"]
+        if "/" not in each["name"]
+    }
+    assert served == MEASURED
+
+
+@pytest.mark.parametrize("version", ["v2", "v2beta1"])
+def test_aggregated_discovery_says_the_same_at_once(api: Api, version: str) -> None:
+    accept = f"{GROUP_LIST.format(version)},application/json"
+    found = []
+    for path in ("/api", "/apis"):
+        response = api.raw("GET", path, Accept=accept)
+        assert response.headers["Content-Type"] == GROUP_LIST.format(version)
+        assert response.json["apiVersion"] == f"apidiscovery.k8s.io/{version}"
+        found += response.json["items"]
+    assert [each["metadata"].get("name", "") for each in found] == ["", "authorization.k8s.io", "serving.knative.dev"]
+    for group in found:
+        [of] = group["versions"]
+        name = group["metadata"].get("name")
+        _, legacy = api("GET", f"/apis/{name}/{of['version']}" if name else "/api/v1")
+        names = [
+            f"{each['resource']}{sub}"
+            for each in of["resources"]
+            for sub in ("", *(f"/{inner['subresource']}" for inner in each["subresources"]))
+        ]
+        assert names == [each["name"] for each in legacy["resources"]]
+    assert api("GET", "/apis", Accept="application/json")[1]["kind"] == "APIGroupList"
+
+
+def test_openapi_names_each_document_by_what_is_in_it(api: Api) -> None:
+    paths = api("GET", "/openapi/v3")[1]["paths"]
+    assert set(paths) == {"api/v1", "apis/serving.knative.dev/v1"}
+    for entry in paths.values():
+        path, _, query = entry["serverRelativeURL"].partition("?hash=")
+        assert len(query) == 64
+        response = api.raw("GET", entry["serverRelativeURL"])
+        assert response.json["openapi"] == "3.0.0"
+        assert api.raw("GET", path, If_None_Match=response.headers["ETag"]).status_code == 304
+
+
+def test_openapi_has_the_fields_of_the_crd(api: Api) -> None:
+    _, document = api("GET", "/openapi/v3/apis/serving.knative.dev/v1")
+    schemas = document["components"]["schemas"]
+
+    def at(*steps: str) -> dict[str, Any]:
+        node = schemas["serving.knative.dev.v1.Service"]
+        for step in steps:
+            node = node["properties"][step]
+            node = node.get("items", node)
+        return node
+
+    assert {name: of["type"] for name, of in at("spec", "traffic")["properties"].items()} == {
+        **dict.fromkeys(("configurationName", "revisionName", "tag", "url"), "string"),
+        "latestRevision": "boolean",
+        "percent": "integer",
+    }
+    pod = at("spec", "template", "spec")["properties"]
+    assert "hostname" not in pod, "what the CRD lacks"
+    assert pod["containers"]["x-kubernetes-list-type"] == "atomic"
+    assert pod["volumes"]["x-kubernetes-list-map-keys"] == ["name"]
+    assert pod["nodeSelector"]["x-kubernetes-map-type"] == "atomic"
+    operation = document["paths"]["/apis/serving.knative.dev/v1/namespaces/{namespace}/services/{name}"]["patch"]
+    assert "fieldValidation" in {each["name"] for each in operation["parameters"]}
+
+
+def test_who_has_the_token_may_do_everything(api: Api) -> None:
+    asked = {"resourceAttributes": {"verb": "create", "resource": "services"}}
+    code, review = api("POST", ACCESS, {"spec": asked})
+    assert (code, review["status"], review["spec"]) == (201, {"allowed": True}, asked)
+    assert api("POST", ACCESS, {"spec": {"nonResourceAttributes": {"path": "/"}}})[1]["status"]["allowed"]
+    for wrong in ({}, {"spec": []}, {"spec": asked | {"nonResourceAttributes": {}}}):
+        assert error(api("POST", ACCESS, wrong))[:2] == (400, "BadRequest")
+    rules = api("POST", ACCESS.replace("access", "rules"), {"spec": {"namespace": "default"}})[1]
+    assert rules["status"]["resourceRules"] == [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+    assert api("GET", ACCESS)[0] == 404
