@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import to_builtins
@@ -15,26 +16,60 @@ from emulator.manifests import read_manifests
 from emulator.record.reader import read
 from emulator.settings import read_settings
 from emulator.simulation import terminal
-from emulator.simulation.engine import service_of, simulate
+from emulator.simulation.engine import Run, service_of, side_by_side, start
 from emulator.simulation.load import Phases, Recorded, recorded
 from emulator.simulation.options import phases
 from emulator.simulation.result import Result
+from emulator.simulation.sweep import cheapest, variant
 from emulator.simulation.world import Machine
 
 Documents = list[tuple[Kind, Object]]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Simulate and print; returns 0. Raises UserError."""
-    documents = read_manifests(options.filename, options.namespace)
-    result = _simulated(options, documents, " ".join(options.filename))
+    """Simulate and print; returns 0, or 1 where nothing swept meets what was asked for. Raises UserError."""
+    if options.p99 is not None and not options.sweep:
+        raise UserError("--p99 asks which value of a --sweep is the cheapest: say what is swept")
+    variants = [(" ".join(names), read_manifests(names, options.namespace)) for names in _files(options)]
+    if options.sweep:
+        variants = _swept(options, variants[0][1])
+    results = side_by_side([_started(options, documents, title) for title, documents in variants])
+    best = None if options.p99 is None else cheapest(results, options.p99)
     if options.json:
-        json.dump(document(result), sys.stdout)
+        found = [document(result) for result in results]
+        json.dump(found[0] if len(found) == 1 else found, sys.stdout)
         sys.stdout.write("\n")
     else:
-        for line in terminal.report(result):
+        for line in _lines(options, results, best):
             print(line)
-    return 0
+    return int(options.p99 is not None and best is None)
+
+
+def _files(options: argparse.Namespace) -> list[list[str]]:
+    """Manifest files of each variant."""
+    if options.compare and options.sweep:
+        raise UserError("--compare and --sweep are two questions: ask one after the other")
+    return [options.filename, *([name] for name in options.compare)]
+
+
+def _swept(options: argparse.Namespace, documents: Documents) -> list[tuple[str, Documents]]:
+    sweep, service = options.sweep, service_of(documents, options.to)
+    try:
+        return [(f"{sweep.name}={value}", variant(documents, service, sweep.name, value)) for value in sweep.values]
+    except ValueError as error:
+        raise UserError(f"--sweep {sweep.name}: {error}") from error
+
+
+def _lines(options: argparse.Namespace, results: list[Result], best: Result | None) -> Iterator[str]:
+    if options.sweep:
+        yield from terminal.sweep(results)
+        if options.p99 is not None:
+            yield ""
+            yield terminal.verdict(best, options.p99)
+    elif len(results) > 1:
+        yield from terminal.comparison(results)
+    else:
+        yield from terminal.report(results[0])
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -54,11 +89,11 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _simulated(options: argparse.Namespace, documents: Documents, title: str) -> Result:
+def _started(options: argparse.Namespace, documents: Documents, title: str) -> Run:
     settings = read_settings(options.config)
     settings = settings.with_demo() if options.demo else settings
     try:
-        return simulate(
+        return start(
             documents,
             _load(options, documents),
             machine=_machine(options),

@@ -1,7 +1,7 @@
 """One run: manifests in, load on, what became of it out. `simulate` is the way in for whoever builds on this."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -34,6 +34,27 @@ def simulate(
     seed: int = 1,
     title: str = "",
 ) -> Result:
+    """What becomes of a load. See `start`."""
+    return start(documents, load, machine=machine, config_maps=config_maps, seed=seed, title=title).result
+
+
+def side_by_side(runs: Sequence["Run"]) -> list[Result]:
+    """Results that were watched for the same time: whoever was at rest first has its instances until the others are."""
+    longest = max(run.result.seconds for run in runs)
+    for run in runs:
+        run.watch(longest)
+    return [run.result for run in runs]
+
+
+def start(
+    documents: Iterable[tuple[Kind, Object]],
+    load: Phases | Recorded,
+    *,
+    machine: Machine | None = None,
+    config_maps: Mapping[str, Mapping[str, str]] | None = None,
+    seed: int = 1,
+    title: str = "",
+) -> "Run":
     """Run a load against what the manifests describe, and watch until all is at rest again.
 
     The load begins when everything that was applied is at rest: at zero, or at its least scale. Equal arguments give
@@ -51,7 +72,7 @@ def simulate(
         InvalidObject: admission refuses a document, in its own words.
         ConfigError: a ConfigMap can't be used.
     """
-    run = _Run(machine or Machine(), config_maps or {}, seed, Result(title, load.seconds))
+    run = Run(machine or Machine(), config_maps or {}, seed, Result(title, load.seconds))
     with _without_collector():
         for kind, document in documents:
             run.world.apply(kind, document)
@@ -61,8 +82,8 @@ def simulate(
             run.replay(load)
         else:
             run.play(load)
-        run.watch()
-    return run.result
+        run.see_through()
+    return run
 
 
 def service_of(documents: Iterable[tuple[Kind, Object]], name: str | None) -> str:
@@ -94,8 +115,12 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-class _Run:
-    """One run, which writes down what happens."""
+class Run:
+    """One run, which writes down what happens. See `start`.
+
+    Attributes:
+        result: what became of it.
+    """
 
     def __init__(
         self, machine: Machine, config_maps: Mapping[str, Mapping[str, str]], seed: int, result: Result
@@ -132,11 +157,19 @@ class _Run:
         self.result.decisions.clear()
         history.tell = self._tell
 
-    def watch(self) -> None:
-        """See the load through, and what follows."""
+    def see_through(self) -> None:
+        """Let the load pass, and what follows."""
         self.world.run(self._begin + self.result.load_seconds, self._look)
         self.world.run(float(-(-self._clock.now() // 1)), self._look)
         self.rest()
+        self._sum_up()
+
+    def watch(self, seconds: float) -> None:
+        """Go on to that second of the load."""
+        self.world.run(self._begin + seconds, self._look)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
         self._count()
         self.result.seconds = self._clock.now() - self._begin
         self.result.offered = len(self.result.requests) + self._open

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from emulator.simulation.cores import Batch
 from emulator.simulation.load import HASH_SECONDS, SERVICE_SECONDS, Phase, parse_load
-from emulator.simulation.times import FORMS, Times
+from emulator.simulation.sweep import parse_sweep
+from emulator.simulation.times import FORMS, Times, seconds
 
 _T = TypeVar("_T")
 
@@ -64,7 +65,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N:FACTOR",
         help="requests that a thread computes together, and how long N take, in times of one (default 1:1)",
     )
-    parser.add_argument("--json", action="store_true", help="print the whole result for a program")
+    question = parser.add_argument_group("questions").add_argument
+    question(
+        "--compare", action="append", default=[], metavar="FILE", help="the same load on this manifest, side by side"
+    )
+    question(
+        "--sweep",
+        type=_read(parse_sweep),
+        metavar="NAME=VALUES",
+        help="try values of a field or annotation of the template: containerConcurrency=1..8, target=5..50:5, "
+        "window=6s,30s, containers.0.resources.limits.cpu=1..4",
+    )
+    question(
+        "--p99",
+        type=_read(seconds),
+        metavar="TIME",
+        help="with --sweep: name the cheapest of which 99 %% is answered in time",
+    )
+    parser.add_argument("--json", action="store_true", help="print whole results for a program")
 
 
 def phases(options: argparse.Namespace) -> tuple[Phase, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from emulator.simulation.result import LOST, Column, Result, Second, columns, percentile
+from emulator.simulation.sweep import cost
 
 #: Eighths of a character cell.
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -39,6 +40,25 @@ def comparison(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         yield f"\n{result.title}"
         yield from _charts(result)
+
+
+def sweep(results: Sequence[Result]) -> Iterator[str]:
+    """A line for each of several results."""
+    rows = [["", "instances", "mean", "instance-s", "core-s used", "core-s promised", "p50", "p99", "lost"]]
+    for result in results:
+        found = dict(zip(FIGURES, figures(result), strict=True))
+        names = ("instances, most", "instances, mean", "instance-seconds", "core-seconds used", "core-seconds promised")
+        rows.append([result.title, *(found[name] for name in (*names, "latency p50", "p99", "lost"))])
+    yield from table(rows)
+
+
+def verdict(best: Result | None, p99: float) -> str:
+    """Which of those that were swept is the cheapest, in a sentence."""
+    wanted = f"answers 99 % within {p99:g} s and loses nothing"
+    if best is None:
+        return f"none {wanted}"
+    spent, unit = cost(best)
+    return f"the cheapest that {wanted}: {best.title} ({spent:.0f} {unit}, p99 {time(best.latency(99))})"
 
 
 FIGURES = (

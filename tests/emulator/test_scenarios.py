@@ -6,6 +6,8 @@ or `=` and the instances that must be there at that second.
 
 import gzip
 import json
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from emulator.simulation.world import Simulation
 MEASURED = Path(__file__).parents[1] / "measured"
 #: A whole Unix second, so that the transcripts' seconds are the buckets' seconds.
 START = 1_700_000_000.0
+#: Seconds; where counts are looked at once a second, the one after is still the same step.
+TWO_TICKS = 4.0
 TARGET_10 = {"autoscaling.knative.dev/target": "10"}
 
 
@@ -42,15 +46,29 @@ def test_instances_are_those_of_the_real_cluster(name: str, phases: list[tuple[i
     for clients, seconds in phases:
         simulation.clock.call_at(at, lambda n=clients, until=at + seconds: simulation.clients(n, 0.5, until))
         at += seconds
-    close: list[bool] = []
+    # Nothing ran before the load.
+    cluster: list[tuple[float, int]] = [(-1.0, 0)]
+    simulated: list[tuple[float, int]] = [(-1.0, 0)]
 
     def compare(now: float) -> None:
         seen = [change["spec_replicas"] for change in changes if change["t"] <= now - begin][-1]
-        close.append(abs(simulation.instances - seen) <= 1)
+        cluster.append((now - begin, seen))
+        simulated.append((now - begin, simulation.instances))
 
-    simulation.run(begin + changes[-1]["t"], compare)
+    simulation.run(begin + changes[-1]["t"] + TWO_TICKS, compare)
+    close = [abs(a - b) <= 1 for (_, a), (_, b) in zip(cluster, simulated, strict=True)]
     print(f"{name}: within 1 of the cluster on {sum(close)} of {len(close)} s")
     assert sum(close) / len(close) >= 0.95
+    assert sorted(late_steps(cluster, simulated)) == []
+    assert sorted(late_steps(simulated, cluster)) == []
+
+
+def late_steps(one: list[tuple[float, int]], other: list[tuple[float, int]]) -> Iterator[str]:
+    """The steps of one run that the other has not made, or gone beyond, within two ticks before or after."""
+    for (_, before), (at, after) in pairwise(one):
+        near = [count for t, count in other if abs(t - at) <= TWO_TICKS + 1]
+        if before != after and not (min(near) <= after <= max(near)):
+            yield f"{before} -> {after} at {at:.1f} s: there were {near}"
 
 
 def play(simulation: Simulation, transcript: str) -> None:

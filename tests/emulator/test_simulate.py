@@ -19,6 +19,7 @@ from emulator.simulation.engine import host_of, simulate
 from emulator.simulation.load import Phases, Recorded, parse_load
 from emulator.simulation.plane import Work
 from emulator.simulation.result import Result
+from emulator.simulation.sweep import parse_sweep, variant
 from emulator.simulation.times import Times
 from emulator.simulation.world import Machine, World
 
@@ -217,6 +218,9 @@ def test_config_maps_of_the_configuration_file_rule(tmp_path: Path) -> None:
         ([*LOGIN[:2], "--trace", "missing"], 1, "error: can't read missing: No such file"),
         ([*LOGIN[:2], "--trace", "README.md"], 1, "error: README.md is no record of knative-emulator/1"),
         ([*LOGIN, "--to", "hello"], 1, "error: say with --to which Service the load goes to: there are default/login"),
+        ([*LOGIN, "--p99", "1s"], 1, "--p99 asks which value of a --sweep is the cheapest"),
+        ([*LOGIN, "--sweep", "target=1..2", "--compare", "x"], 1, "--compare and --sweep are two questions"),
+        ([*LOGIN, "--sweep", "containers.3.image=x"], 1, "--sweep containers.3.image: the template's spec has no"),
         ([*LOGIN[:2], "--load", "lots"], 2, "argument --load: 'lots' is no load: write `50 rps 60s`"),
         ([*LOGIN, "--batch", "4"], 2, "argument --batch: '4': write how many, a colon"),
         ([*LOGIN, "--batch", "1:2"], 2, "several take at least as long as one"),
@@ -233,3 +237,83 @@ def test_what_is_wrong_is_said_in_a_sentence(
     except SystemExit as end:
         got = int(str(end.code))
     assert (got, words in (err := capsys.readouterr().err)) == (code, True), err
+
+
+def test_a_comparison_puts_the_same_load_on_both(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    manifest = yaml.safe_load((ROOT / "knative/service.yaml").read_text())
+    manifest["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "10"
+    other.write_text(yaml.safe_dump(manifest))
+    options = (*LOGIN, "--cpu", "220ms", "--compare", str(other))
+    first, second = json.loads(command(*options, "--json").stdout)
+    assert (first["title"], second["title"]) == ("knative/service.yaml", str(other))
+    assert [it["offered"] for it in first["seconds"][:30]] == [it["offered"] for it in second["seconds"][:30]]
+    assert first["summary"]["latency"]["p99"] > second["summary"]["latency"]["p99"]
+    assert first["summary"]["instance_seconds"] < second["summary"]["instance_seconds"]
+    table = command(*options).stdout
+    assert table.splitlines()[0].split() == ["knative/service.yaml", str(other)]
+
+
+def test_a_sweep_finds_the_cheapest_that_is_quick_enough(tmp_path: Path) -> None:
+    manifest = tmp_path / "hello.yaml"
+    manifest.write_text(json.dumps(service(1, cpu="1", target="100", target_utilization_percentage="100")[1]))
+    options = ("-f", str(manifest), "--load", "20 rps 60s", "--cpu", "100ms", "--sweep", "min-scale=1..6")
+    done = command(*options, "--p99", "400ms")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:7]] == [f"min-scale={n}" for n in range(1, 7)]
+    found = {it["title"]: it["summary"] for it in json.loads(command(*options, "--json").stdout)}
+    assert len({it["seconds"] for it in found.values()}) == 1, "all are watched for the same time"
+    quick = {title: it["promised_core_seconds"] for title, it in found.items() if it["latency"]["p99"] <= 0.4}
+    assert 0 < len(quick) < 6
+    best = min(quick, key=quick.__getitem__)
+    wanted = f"the cheapest that answers 99 % within 0.4 s and loses nothing: {best} ({quick[best]:.0f} core-seconds"
+    assert done.stdout.splitlines()[-1].startswith(wanted)
+    none = command(*options, "--p99", "50ms")
+    assert none.stdout.splitlines()[-1] == "none answers 99 % within 0.05 s and loses nothing"
+    assert none.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("containerConcurrency=3", ("spec", "containerConcurrency"), 3),
+        ("window=30s", ("metadata", "annotations", "autoscaling.knative.dev/window"), "30s"),
+        ("autoscaling.knative.dev/target=5", ("metadata", "annotations", "autoscaling.knative.dev/target"), "5"),
+        ("containers.0.resources.limits.cpu=500m", ("spec", "containers", 0, "resources", "limits", "cpu"), "500m"),
+    ],
+)
+def test_what_is_swept_is_set_in_the_template(text: str, place: tuple[Any, ...], expected: object) -> None:
+    sweep = parse_sweep(text)
+    before = service(1)
+    [(_, changed)] = variant([before], "default/hello", sweep.name, sweep.values[0])
+    found = changed["spec"]["template"]
+    for step in place:
+        found = found[step]
+    assert found == expected
+    assert before == service(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [("target=5..20:5", "5 10 15 20"), ("target=0.5..1:0.25", "0.50 0.75 1.00"), ("window=6s,1m", "6s 1m")],
+)
+def test_values_of_a_sweep(text: str, values: str) -> None:
+    assert " ".join(parse_sweep(text).values) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("target", "write what is swept and its values"),
+        ("target=", "write what is swept and its values"),
+        ("target=8..1", "the first is the least"),
+        ("target=1..8:0", "the first is the least"),
+        ("target=1..x", "'1..x' is no range"),
+        ("target=1..1000", "are 1000 values, and 200 at most"),
+        ("tarjet=1..8", "autoscaling.knative.dev/tarjet is no autoscaling annotation that Knative knows"),
+    ],
+)
+def test_what_can_not_be_swept_is_said(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=r".") as error:
+        parse_sweep(text)
+    assert words in str(error.value)
