@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test prove sanitize load bench-login bench-hash bench-cold-start lock clean
+.PHONY: help up down check test fidelity prove sanitize load bench-login bench-hash bench-cold-start lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ down: $(VENV)/ready ## stop what `make up` started
 test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+
+fidelity: $(VENV)/dev ## compare the emulator's decisions with Knative's own, as recorded in tests/vectors: VECTORS=/folder for others
+	@PYTHONPATH=tests/support $(BIN)/python -m fidelity.report
 
 prove: $(VENV)/dev ## break one line for each promise of docs/contract.md, and see its tests turn red: ID="a2 t5" for some
 	@$(BIN)/python tests/prove/run.py $(ID)

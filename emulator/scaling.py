@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emulator.core.autoscaler import TICK_SECONDS, Decision, decide, first_decision
-from emulator.core.config import AutoscalerConfig, DeploymentConfig
+from emulator.core.config import AutoscalerConfig, shipped
+from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.decider import ScalingSpec, resolve
 from emulator.core.metrics import RevisionMetrics
 from emulator.core.scaler import Mode, Observed, Outcome, first_outcome, reconcile
@@ -36,7 +37,7 @@ class ScalingConfig:
         """From ConfigMap data by name; raises ConfigError."""
         return cls(
             load(AutoscalerConfig, config_maps.get("config-autoscaler", {})),
-            load(DeploymentConfig, config_maps.get("config-deployment", {})),
+            load(DeploymentConfig, shipped("config-deployment", config_maps.get("config-deployment", {}))),
         )
 
 

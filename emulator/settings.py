@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from emulator.core.config import AutoscalerConfig, DeploymentConfig, GcConfig
-from emulator.core.config_defaults import FEATURES, DefaultsConfig
-from emulator.core.domains import NetworkConfig
-from emulator.core.settings import rows
+from emulator.core.config import SETTINGS
+from emulator.core.config_defaults import FEATURES
+from emulator.core.settings import Setting, rows
+from emulator.core.vocabulary import CONFIG_MAPS_NOT_READ
 from emulator.errors import UserError
 
 DEFAULT_FILE = Path("knative-emulator.yaml")
@@ -26,20 +26,11 @@ DEMO = {"config-autoscaler": {"stable-window": "6s", "scale-to-zero-grace-period
 
 ConfigMaps = Mapping[str, Mapping[str, str]]
 
-_SETTINGS = {
-    "config-autoscaler": AutoscalerConfig,
-    "config-defaults": DefaultsConfig,
-    "config-deployment": DeploymentConfig,
-    "config-gc": GcConfig,
-    "config-network": NetworkConfig,
-}
-#: Keys of the ConfigMaps that have an effect; those of config-domain are the user's own domains.
-_KEYS: dict[str, set[str]] = {
-    **{
-        name: {key for _, row in rows(of) for key in (row.key, row.legacy_key) if key} for name, of in _SETTINGS.items()
-    },
-    "config-features": {row.key for row in FEATURES},
-    "config-domain": set(),
+#: The rows of each ConfigMap by all spellings of their keys; those of config-domain are the user's own domains.
+_ROWS: dict[str, dict[str, Setting]] = {
+    **{name: {key: row for _, row in rows(of) for key in row.spellings} for name, of in SETTINGS.items()},
+    "config-features": {row.key: row for row in FEATURES},
+    "config-domain": {},
 }
 
 
@@ -52,14 +43,22 @@ class Settings:
     config: ConfigMaps = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises UserError for a ConfigMap or a key of one that Knative doesn't have: it would have no effect."""
+        """Raises UserError for what would have no effect: it is not Knative's, or not emulated."""
         for name, data in self.config.items():
-            known = _KEYS.get(name)
-            if known is None:
-                raise UserError(f"{self.file}: config.{name} is no ConfigMap known here; there are {', '.join(_KEYS)}")
-            if known and (unknown := sorted(set(data) - known)):
-                keys = ", ".join(sorted(known))
-                raise UserError(f"{self.file}: config.{name}: {unknown[0]} has no effect here; there are {keys}")
+            if name not in _ROWS:
+                why = "is not emulated" if name in CONFIG_MAPS_NOT_READ else "is no ConfigMap known here"
+                raise UserError(f"{self.file}: config.{name} {why}; there are {', '.join(_ROWS)}")
+            for key, text in data.items() if _ROWS[name] else ():
+                self._check(name, key, text)
+
+    def _check(self, name: str, key: str, text: str) -> None:
+        row = _ROWS[name].get(key)
+        if row is None:
+            known = ", ".join(sorted(row.key for row in set(_ROWS[name].values()) if not row.not_emulated))
+            raise UserError(f"{self.file}: config.{name}: {key} has no effect here; there are {known}")
+        # What a cluster does by default is done here too, so that much may be said.
+        if row.not_emulated and text != row.default:
+            raise UserError(f"{self.file}: config.{name}: {key} is not emulated, leave it out: {row.not_emulated}")
 
     @property
     def folder(self) -> Path:

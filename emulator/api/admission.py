@@ -1,7 +1,7 @@
 """The one way in for objects: what a webhook would refuse is refused, what it would add is added, then stored."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from emulator.api.core_types import checked, invalid, namespace, unreadable
@@ -15,6 +15,7 @@ from emulator.core.conditions import timestamp
 from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.three_way import applied
+from emulator.core.vocabulary import without_effect
 from emulator.errors import InvalidObject
 
 #: Who writes, as Knative's creator and lastModifier annotations say: the one user of a kubeconfig made here.
@@ -107,13 +108,19 @@ class Admission:
         annotations = ((template or {}).get("metadata") or {}).get("annotations") or {}
         if refused := decider.not_implemented(annotations):
             raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
-        return admitted.object, (*unknown, *decider.unknown(annotations), *admitted.warnings)
+        without = _without_effect(admitted.object, template)
+        return admitted.object, (*unknown, *decider.unknown(annotations), *without, *admitted.warnings)
 
     def _tracked(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Object:
         """Nobody manages what admission fills in: managers are told before."""
         if manner.manager is None:
             return document
         return tracked(kind, stored, document, manner.manager, timestamp(self._store.clock.now()))
+
+
+def _without_effect(document: Object, template: Object | None) -> Iterator[str]:
+    for holder in (document, template or {}):
+        yield from without_effect((holder.get("metadata") or {}).get("annotations") or {})
 
 
 def _unknown(kind: Kind, fields: list[str], manner: Manner) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ import re
 from typing import Any, Final
 
 from emulator.api.kinds import Kind
-from emulator.core.admission.names import dns_1123_label, dns_1123_subdomain
 from emulator.core.admission.schema import DecodeError, Schema
 from emulator.core.admission.tables import SERVING
+from emulator.core.kubernetes_names import dns_1123_label, dns_1123_subdomain
 from emulator.errors import Unprocessable, UserError
 
 _OBJECTS: Final = """

@@ -11,6 +11,7 @@ AUTOSCALING_GROUP: Final = "autoscaling.knative.dev"
 NETWORKING_GROUP: Final = "networking.knative.dev"
 SERVING_GROUP: Final = "serving.knative.dev"
 _QUEUE_GROUP: Final = "queue.sidecar.serving.knative.dev"
+INTERNAL_GROUP: Final = "networking.internal.knative.dev"
 
 
 class Found(NamedTuple):

@@ -1,10 +1,12 @@
-"""config-autoscaler, config-deployment and config-gc: how revisions scale, and how long. Durations are seconds."""
+"""config-autoscaler and config-gc: how revisions scale, and how long they stay. Durations are seconds."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from emulator.core.config_defaults import DefaultsConfig
+from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.gotext import (
     format_duration,
@@ -26,7 +28,7 @@ WINDOW_MAX: Final = 3600.0
 
 KPA: Final = "kpa.autoscaling.knative.dev"
 
-_BOOL: Final = "1 t T true TRUE True or 0 f F false FALSE False"
+_BOOL: Final = "Go bool text: 1 t T true TRUE True / 0 f F false FALSE False; anything else is refused"
 
 
 def _parse_fraction(text: str) -> float:
@@ -63,14 +65,14 @@ class AutoscalerConfig:
         "container-concurrency-target-percentage",
         "70",
         _parse_fraction,
-        "(0, 100]; up to 1 it is a fraction, above a percentage",
+        "(0,100]; a value <= 1 is a fraction, a value > 1 a percentage",
         "share of containerConcurrency (or of the default target) to aim for",
     )
     container_concurrency_target_default: float = setting(
         "container-concurrency-target-default",
         "100",
         parse_finite,
-        "percentage * default >= 0.01",
+        "percentage*default must be >= 0.01",
         "concurrency one instance is taken to bear when containerConcurrency is 0",
     )
     rps_target_default: float = setting(
@@ -85,7 +87,7 @@ class AutoscalerConfig:
         " 0 takes it out whenever there is an instance, -1 keeps it in for ever",
     )
     panic_window_percentage: float = setting(
-        "panic-window-percentage", "10", parse_finite, "[1, 100]", "panic window as a percentage of the stable window"
+        "panic-window-percentage", "10", parse_finite, "[1,100]", "panic window as a percentage of the stable window"
     )
     activator_capacity: float = setting(
         "activator-capacity", "100", parse_finite, ">= 1", "concurrent requests one activator is taken to bear"
@@ -94,25 +96,25 @@ class AutoscalerConfig:
         "panic-threshold-percentage",
         "200",
         parse_finite,
-        "any",
+        "no check in the ConfigMap (annotation: [110,1000])",
         "wanted / ready instances from which on there is panic",
     )
     initial_scale: int = setting(
         "initial-scale",
         "1",
         parse_int32,
-        ">= 1, or >= 0 with allow-zero-initial-scale",
+        ">= 1, or >= 0 when allow-zero-initial-scale is true",
         "instances a new revision must reach before it counts as initialised",
     )
-    min_scale: int = setting("min-scale", "0", parse_int32, ">= 0, <= max-scale unless that is 0", "least instances")
+    min_scale: int = setting("min-scale", "0", parse_int32, ">= 0; <= max-scale unless that is 0", "least instances")
     max_scale: int = setting(
-        "max-scale", "0", parse_int32, ">= 0; [1, max-scale-limit] when there is one", "most instances; 0: no bound"
+        "max-scale", "0", parse_int32, ">= 0; [1,max-scale-limit] when a limit is set", "most instances; 0: no bound"
     )
     max_scale_limit: int = setting(
         "max-scale-limit", "0", parse_int32, ">= 0", "largest max-scale a revision may ask for; 0: no limit"
     )
     stable_window: float = setting(
-        "stable-window", "60s", parse_duration, "[6s, 1h], whole seconds", "averaging window outside of panic"
+        "stable-window", "60s", parse_duration, "[6s,1h], whole seconds", "averaging window outside of panic"
     )
     scale_down_delay: float = setting(
         "scale-down-delay",
@@ -211,27 +213,6 @@ def _scale_faults(c: AutoscalerConfig) -> Iterator[str]:
         yield f"min-scale ({c.min_scale}) must be less than max-scale ({c.max_scale})"
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentConfig:
-    """config-deployment (knative/serving pkg/deployment/config.go), as far as it rules scaling."""
-
-    progress_deadline: float = setting(
-        "progress-deadline",
-        "600s",
-        parse_duration,
-        "> 0, whole seconds",
-        "time in which a revision has to become ready",
-        legacy_key="progressDeadline",
-    )
-
-    def __post_init__(self) -> None:
-        deadline = format_duration(self.progress_deadline)
-        if self.progress_deadline <= 0:
-            raise ConfigError(f"progress-deadline cannot be a non-positive duration, was {deadline}")
-        if self.progress_deadline % 1:
-            raise ConfigError(f"progress-deadline must be rounded to a whole second, was: {deadline}")
-
-
 DISABLED: Final = -1
 """What "disabled" reads as in config-gc: the rule does not count."""
 
@@ -267,20 +248,20 @@ class GcConfig:
         "revisions without traffic that are always kept",
     )
     retain_since_create_time: float = _unless_disabled(
-        "retain-since-create-time", "48h", parse_duration, ">= 0, or disabled", "a younger revision is not stale"
+        "retain-since-create-time", "48h", parse_duration, ">= 0", "a younger revision is not stale"
     )
     retain_since_last_active_time: float = _unless_disabled(
         "retain-since-last-active-time",
         "15h",
         parse_duration,
-        ">= 0, or disabled",
+        ">= 0",
         "a revision that had a route more recently is not stale",
     )
     max_non_active_revisions: int = _unless_disabled(
         "max-non-active-revisions",
         "1000",
         parse_uint64,
-        ">= 0, or disabled",
+        "-",
         "revisions without traffic above this are deleted, stale or not",
     )
 
@@ -292,6 +273,15 @@ class GcConfig:
             raise ConfigError(f"min-non-active-revisions({least}) must be <= max-non-active-revisions({most})")
 
 
+SETTINGS: Final = {
+    "config-autoscaler": AutoscalerConfig,
+    "config-defaults": DefaultsConfig,
+    "config-deployment": DeploymentConfig,
+    "config-gc": GcConfig,
+    "config-network": NetworkConfig,
+}
+"""The ConfigMaps with rows. The keys of config-features are flags (FEATURES), those of config-domain domains."""
+
 CONFIG_MAPS: Final[Mapping[str, Callable[[Mapping[str, str]], Any]]] = {
     "config-autoscaler": partial(load, AutoscalerConfig),
     "config-deployment": partial(load, DeploymentConfig),
@@ -300,3 +290,13 @@ CONFIG_MAPS: Final[Mapping[str, Callable[[Mapping[str, str]], Any]]] = {
     "config-domain": DomainConfig.parse,
 }
 """What reads the data of each ConfigMap that has an effect; all raise ConfigError."""
+
+SHIPPED: Final[Mapping[str, Mapping[str, str]]] = {
+    "config-deployment": {"queue-sidecar-image": "gcr.io/knative-releases/knative.dev/serving/cmd/queue"}
+}
+"""What an installation puts into ConfigMaps that must not be empty."""
+
+
+def shipped(name: str, data: Mapping[str, str]) -> Mapping[str, str]:
+    """The data of a ConfigMap, over what an installation brings."""
+    return {**SHIPPED.get(name, {}), **data}

@@ -3,8 +3,8 @@
 Sources: knative/serving pkg/apis/config/defaults.go and features.go.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,13 +13,14 @@ from emulator.core.gotemplate import Template, TemplateError
 from emulator.core.gotext import parse_bool, parse_int64
 from emulator.core.quantity import parse_quantity
 from emulator.core.settings import ConfigError, Setting, setting
+from emulator.core.vocabulary import NO_QUEUE_PROXY
 
 ENABLED: Final = "Enabled"
 ALLOWED: Final = "Allowed"
 DISABLED: Final = "Disabled"
 ALLOW_ROOT_BOUNDED: Final = "AllowRootBounded"
 
-_BOOL: Final = "1 t T true TRUE True or 0 f F false FALSE False"
+_BOOL: Final = "Go bool text: 1 t T true TRUE True / 0 f F false FALSE False; anything else is refused"
 _TRI_STATE: Final = {"true": True, "false": False}
 
 
@@ -38,17 +39,14 @@ def template_data(metadata: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unset(key: str, parse: Callable[[str], Any], range_: str, help_: str) -> Any:
-    """A row without a default: None says that the key is absent."""
-    return field(default=None, metadata={Setting: Setting(key, "", parse, range_, help_, "")})
-
-
 def _quantity(text: str) -> str:
     return str(parse_quantity(text))
 
 
 def _resource(name: str, kind: str) -> Any:
-    return _unset(f"revision-{name}-{kind}", _quantity, "a quantity", f"{name} {kind} of containers that have none")
+    return setting(
+        f"revision-{name}-{kind}", None, _quantity, "a Kubernetes quantity", f"{name} {kind} of containers with none"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,17 @@ class DefaultsConfig:
     """config-defaults. Times are seconds."""
 
     container_name_template: str = setting(
-        "container-name-template", "user-container", str, "a Go template of metadata", "name of unnamed containers"
+        "container-name-template",
+        "user-container",
+        str,
+        "must parse and execute",
+        "Go template of unnamed containers' names",
     )
     init_container_name_template: str = setting(
         "init-container-name-template",
         "init-container",
         str,
-        "a Go template of metadata",
+        "must parse and execute",
         "the same for init containers",
     )
     revision_timeout_seconds: int = setting(
@@ -73,19 +75,21 @@ class DefaultsConfig:
         "timeoutSeconds if unset or 0",
     )
     max_revision_timeout_seconds: int = setting(
-        "max-revision-timeout-seconds", "600", parse_int64, "any", "largest timeoutSeconds"
+        "max-revision-timeout-seconds", "600", parse_int64, "-", "largest timeoutSeconds"
     )
-    revision_response_start_timeout_seconds: int | None = _unset(
+    revision_response_start_timeout_seconds: int | None = setting(
         "revision-response-start-timeout-seconds",
+        None,
         parse_int64,
-        "<= revision-timeout-seconds if > 0; when absent, the same as it",
-        "responseStartTimeoutSeconds if unset; written only when not 0 and below timeoutSeconds",
+        "<= revision-timeout-seconds when > 0",
+        "responseStartTimeoutSeconds if unset (without this key: revision-timeout-seconds);"
+        " written only when not 0 and below timeoutSeconds",
     )
     revision_idle_timeout_seconds: int = setting(
         "revision-idle-timeout-seconds",
         "0",
         parse_int64,
-        "<= revision-timeout-seconds if > 0",
+        "<= revision-timeout-seconds when > 0",
         "idleTimeoutSeconds if unset; written only when not 0 and below timeoutSeconds",
     )
     container_concurrency: int = setting(
@@ -105,7 +109,7 @@ class DefaultsConfig:
         "enable-service-links",
         "false",
         lambda text: _TRI_STATE.get(text.lower()),
-        "true or false; any other text leaves it unset",
+        "true, false; any other text = leave unset",
         "enableServiceLinks if unset, when an object is created",
     )
     revision_cpu_request: str | None = _resource("cpu", "request")
@@ -167,11 +171,20 @@ def _check_template(text: str) -> None:
 
 
 def _flag(
-    key: str, help_: str, default: str = DISABLED, states: tuple[str, ...] = (ENABLED, ALLOWED, DISABLED)
+    key: str,
+    help_: str,
+    default: str = DISABLED,
+    *,
+    states: tuple[str, ...] = (ENABLED, ALLOWED, DISABLED),
+    ignored: str = "any case; other texts are ignored and the default stays",
+    not_emulated: str = "",
 ) -> Setting:
     """A row of config-features. A text in any case; one that is no state is ignored, as Knative does."""
     by_text = {state.lower(): state for state in states}
-    return Setting(key, default, lambda text: by_text.get(text.lower(), default), ", ".join(states), help_, "")
+    range_ = f"{', '.join(states)} ({ignored})"
+    return Setting(
+        key, default, lambda text: by_text.get(text.lower(), default), range_, help_, not_emulated=not_emulated
+    )
 
 
 FEATURES: Final = (
@@ -181,11 +194,20 @@ FEATURES: Final = (
         "secure-pod-defaults",
         "fill in the restricted profile; Enabled also sets runAsNonRoot",
         states=(DISABLED, ALLOW_ROOT_BOUNDED, ENABLED),
+        ignored="any case; others ignored",
     ),
-    _flag("tag-header-based-routing", "choose a tag by the header Knative-Serving-Tag"),
-    _flag("autodetect-http2", "find out whether the container speaks h2c"),
-    _flag("queueproxy.mount-podinfo", "mount pod information in queue-proxy"),
-    _flag("queueproxy.resource-defaults", "resources of queue-proxy"),
+    _flag(
+        "tag-header-based-routing",
+        "choose a tag by the header Knative-Serving-Tag",
+        not_emulated="a tag is reached by its own host",
+    ),
+    _flag(
+        "autodetect-http2",
+        "find out whether the container speaks h2c",
+        not_emulated="a container is spoken to as the name of its port says",
+    ),
+    _flag("queueproxy.mount-podinfo", "mount pod information in queue-proxy", not_emulated=NO_QUEUE_PROXY),
+    _flag("queueproxy.resource-defaults", "resources of queue-proxy", not_emulated=NO_QUEUE_PROXY),
     _flag("kubernetes.podspec-volumes-emptydir", "emptyDir volumes", ENABLED),
     _flag("kubernetes.podspec-persistent-volume-claim", "persistentVolumeClaim volumes"),
     _flag("kubernetes.podspec-persistent-volume-write", "such volumes that are not readOnly"),
@@ -221,4 +243,4 @@ Flags = Mapping[str, str]
 
 def features(data: Mapping[str, str]) -> Flags:
     """Read config-features; nothing in it is an error."""
-    return MappingProxyType({row.key: row.parse(data.get(row.key, row.default)) for row in FEATURES})
+    return MappingProxyType({row.key: row.parse(data.get(row.key, "")) for row in FEATURES})

@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 from emulator.core import annotations as keys
 from emulator.core.annotations import Key
 from emulator.core.autoscaler import DeciderSpec
-from emulator.core.config import KPA, TARGET_MIN, AutoscalerConfig, DeploymentConfig
+from emulator.core.config import KPA, TARGET_MIN, AutoscalerConfig
+from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.gotext import parse_duration, parse_int32
 from emulator.core.metrics import BUCKET_SECONDS, WEIGHTED, WEIGHTED_SPELLINGS, MetricSpec
 from emulator.core.settings import parse_finite

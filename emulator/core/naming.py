@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from emulator.core.admission.names import dns_1123_subdomain
 from emulator.core.annotations import VISIBILITY_LABEL
 from emulator.core.domains import (
     CLUSTER_DOMAIN,
@@ -23,6 +22,7 @@ from emulator.core.domains import (
     tag_template,
 )
 from emulator.core.gotext import quote
+from emulator.core.kubernetes_names import dns_1123_subdomain
 
 LONGEST_NAME: Final = 63
 """Longest label of DNS (RFC 1035), which many Kubernetes names must be."""

@@ -22,14 +22,24 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: a key of a ConfigMap, what it means and what it may be. `default` is its text in a ConfigMap."""
+    """One row: a key of a ConfigMap, what it means and what it may be. `default` is its text in a ConfigMap.
+
+    `default` is None where an absent key is not the same as any text. `not_emulated` says, as the end of a sentence,
+    why the key has no effect here; it is read and checked all the same.
+    """
 
     key: str
-    default: str
+    default: str | None
     parse: Callable[[str], Any]
     range: str
     help: str
-    legacy_key: str
+    legacy_keys: tuple[str, ...] = ()
+    not_emulated: str = ""
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Its keys in the order in which they are read: the one of today comes last, and wins."""
+        return (*self.legacy_keys, self.key)
 
 
 def parse_finite(text: str) -> float:
@@ -41,11 +51,18 @@ def parse_finite(text: str) -> float:
 
 
 def setting(
-    key: str, default: str, parse: Callable[[str], Any], range_: str, help_: str, *, legacy_key: str = ""
+    key: str,
+    default: str | None,
+    parse: Callable[[str], Any],
+    range_: str,
+    help_: str,
+    *,
+    legacy_keys: tuple[str, ...] = (),
+    not_emulated: str = "",
 ) -> Any:
-    """A field of a settings class, with its row."""
-    row = Setting(key, default, parse, range_, help_, legacy_key)
-    return field(default=parse(default), metadata={Setting: row})
+    """A field of a settings class, with its row; without a default it is None where the key is absent."""
+    row = Setting(key, default, parse, range_, help_, legacy_keys, not_emulated)
+    return field(default=None if default is None else parse(default), metadata={Setting: row})
 
 
 def rows(settings: "type[DataclassInstance]") -> Iterator[tuple[str, Setting]]:
@@ -60,14 +77,14 @@ _Settings = TypeVar("_Settings", bound="DataclassInstance")
 def load(settings: type[_Settings], data: Mapping[str, str]) -> _Settings:
     """Read a ConfigMap's data; the new spelling of a key wins over the old one. Raises ConfigError."""
     values = {}
-    for name, row in rows(settings):
-        key = row.key if row.key in data else row.legacy_key
-        if key in data:
-            try:
-                values[name] = row.parse(data[key])
-            except ConfigError:
-                raise
-            except ValueError as error:
-                prefix = getattr(settings, "PARSE_ERROR_PREFIX", "")
-                raise ConfigError(f"{prefix}failed to parse {quote(key)}: {error}") from error
+    # All old spellings are read first: one that can't be is an error even if the new one is there too.
+    found = [(name, row, key) for name, row in rows(settings) for key in row.spellings if key in data]
+    for name, row, key in sorted(found, key=lambda each: each[2] == each[1].key):
+        try:
+            values[name] = row.parse(data[key])
+        except ConfigError:
+            raise
+        except ValueError as error:
+            prefix = getattr(settings, "PARSE_ERROR_PREFIX", "")
+            raise ConfigError(f"{prefix}failed to parse {quote(key)}: {error}") from error
     return settings(**values)

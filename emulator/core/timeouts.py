@@ -37,11 +37,20 @@ class Timeouts(NamedTuple):
         return deadline
 
 
+#: Content-Type of all that we say ourselves.
+TEXT = "text/plain; charset=utf-8"
+
+
 class Answer(NamedTuple):
     """A status and a plain-text body of our own."""
 
     status: int
     body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """Of the body; none without one."""
+        return TEXT if self.body else ""
 
 
 #: Text of a timeout. With status 504 while nothing was sent; appended to the body where the response had begun.

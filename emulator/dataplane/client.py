@@ -7,6 +7,7 @@ from time import monotonic, time
 
 from gevent import socket
 
+from emulator.core.timeouts import TEXT
 from emulator.dataplane.http1 import RequestReader
 from emulator.dataplane.message import Request, Response
 from emulator.dataplane.pool import CHUNK
@@ -129,7 +130,7 @@ class Client:
             self.last = True
         fields = [b"HTTP/1.1 %d %b" % (status, REASONS[status]), date_field(), b"Content-Length: %d" % len(body)]
         if body:
-            fields.append(b"Content-Type: text/plain; charset=utf-8")
+            fields.append(b"Content-Type: %b" % TEXT.encode())
             if status != 504:  # as Go's http.Error, which the timeouts do not go through
                 fields.append(b"X-Content-Type-Options: nosniff")
         fields += self.connection_field(request)

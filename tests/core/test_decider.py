@@ -1,62 +1,24 @@
-import copy
-from typing import Any
-
 import pytest
+from fidelity.vectors import recorded
 
-from emulator.core.autoscaler import first_decision
-from emulator.core.config import AutoscalerConfig, DeploymentConfig
+from emulator.core.config import AutoscalerConfig, shipped
+from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.decider import ScalingSpec, not_implemented, resolve
 from emulator.core.settings import load
 
 GROUP = "autoscaling.knative.dev/"
+DEPLOYMENT = load(DeploymentConfig, shipped("config-deployment", {}))
 
 
 def spec_of(annotations: dict[str, str], **config: str) -> ScalingSpec:
     autoscaler = load(AutoscalerConfig, {key.replace("_", "-"): text for key, text in config.items()})
-    return resolve(annotations, autoscaler, DeploymentConfig(), container_concurrency=0, reachable=True)
+    return resolve(annotations, autoscaler, DEPLOYMENT, container_concurrency=0, reachable=True)
 
 
-def check(case: dict[str, Any], decider_spec: Any, metric_spec: Any) -> None:
-    out = case["out"]
-    spec = resolve(
-        case["annotations"],
-        load(AutoscalerConfig, case["config_autoscaler"]),
-        DeploymentConfig(),
-        container_concurrency=case["container_concurrency"],
-        reachable=case["reachability"] != "Unreachable",
-    )
-    assert spec.decider == decider_spec(out["decider_spec"])
-    assert spec.metric == metric_spec(out["metric_spec"])
-    assert spec.autoscaler_class == out["class"]
-    assert (spec.min_scale, spec.max_scale) == (out["min_scale"], out["max_scale"])
-    assert spec.active_threshold(initialized=case["scale_target_initialized"]) == out["active_threshold"]
-    assert [spec.activators(ready) for ready in case["ready_pods"]] == out["num_activators"]
-    assert first_decision(spec.decider, 0, 0.0).excess_burst_capacity == out["initial_ebc"]
-    assert spec.last_pod_retention == out["last_pod_retention_s"]
-
-
-@pytest.mark.vectors("decider")
-def test_specs_as_recorded(case: dict[str, Any], decider_spec: Any, metric_spec: Any) -> None:
-    check(case, decider_spec, metric_spec)
-
-
-def test_a_changed_expectation_is_noticed(vectors: Any, decider_spec: Any, metric_spec: Any) -> None:
-    case = vectors("decider")["cases"][0]
-    for path in (["min_scale"], ["initial_ebc"], ["active_threshold"], ["last_pod_retention_s"]):
-        changed = copy.deepcopy(case)
-        changed["out"][path[0]] += 1
-        with pytest.raises(AssertionError):
-            check(changed, decider_spec, metric_spec)
-    changed = copy.deepcopy(case)
-    changed["out"]["decider_spec"]["target_value"] += 0.1
-    with pytest.raises(AssertionError):
-        check(changed, decider_spec, metric_spec)
-
-
-def test_all_of_knatives_annotations_are_implemented(vectors: Any) -> None:
+def test_all_of_knatives_annotations_are_implemented() -> None:
     documented = {
         key: "1"
-        for row in vectors("params")["annotations_and_labels"]
+        for row in recorded("params")["annotations_and_labels"]
         if row["key"].startswith(GROUP) and row["kind"] == "annotation" and row["set_by"] == "user"
         for key in (row["key"], *row["aliases"])
     }

@@ -1,49 +1,12 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from emulator.core import annotations as keys
-from emulator.core.conditions import timestamp
 from emulator.core.config import GcConfig
 from emulator.core.gc import Candidate, collect
 from emulator.core.settings import load
 
 NOW = 1_700_000_000.0
-
-
-def stored(recorded: dict[str, Any]) -> dict[str, Any]:
-    """The Revision that a recorded one was."""
-    modified, no_gc = recorded["routing_state_modified_s_ago"], recorded.get("no_gc")
-    annotations = {} if modified is None else {keys.ROUTING_STATE_MODIFIED: timestamp(NOW - modified)}
-    annotations |= {"serving.knative.dev/no-gc": no_gc} if no_gc else {}
-    state = recorded["routing_state"]
-    meta = {"name": recorded["name"], "creationTimestamp": timestamp(NOW - recorded["created_s_ago"])}
-    labels = {keys.ROUTING_STATE_LABEL: state} if state else {}
-    return {"metadata": meta | {"annotations": annotations, "labels": labels}}
-
-
-def differences(cases: list[dict[str, Any]]) -> list[str]:
-    wrong = []
-    for case in cases:
-        revisions = [Candidate.of(stored(each)) for each in case["revisions"]]
-        got = collect(revisions, case["latest_ready"], load(GcConfig, case["config_gc"]), NOW)
-        if got != case["deleted"]:
-            wrong.append(f"{case['name']}: got {got}, want {case['deleted']}")
-    return wrong
-
-
-def test_every_recorded_collection(vectors: Callable[[str], Any]) -> None:
-    cases = vectors("gc")["cases"]
-    assert len(cases) > 50
-    assert not differences(cases)
-
-
-def test_a_changed_expectation_is_found(vectors: Callable[[str], Any]) -> None:
-    several = next(case for case in vectors("gc")["cases"] if len(case["deleted"]) > 1)
-    assert not differences([several])
-    for changed in ([], several["deleted"][1:], several["deleted"][::-1]):
-        assert differences([{**several, "deleted": changed}])
 
 
 HOUR = 3600.0

@@ -1,18 +1,17 @@
-import copy
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from emulator.core.autoscaler import DeciderSpec, Decision, decide, first_decision
-from emulator.core.config import AutoscalerConfig, DeploymentConfig
+from emulator.core.config import AutoscalerConfig, shipped
+from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.decider import ScalingSpec, resolve
 from emulator.core.metrics import RevisionMetrics
 from emulator.core.scaler import Mode, Observed, Outcome, first_outcome, reconcile
 from emulator.core.settings import load
 
 GROUP = "autoscaling.knative.dev/"
+DEPLOYMENT = load(DeploymentConfig, shipped("config-deployment", {}))
 UNDECIDED = first_decision(DeciderSpec(), 0, 0.0)
 
 
@@ -23,83 +22,7 @@ def decided(desired: int, excess: int = 0) -> Decision:
 def spec_of(annotations: dict[str, str] | None = None, *, reachable: bool = True, **config: str) -> ScalingSpec:
     autoscaler = load(AutoscalerConfig, {key.replace("_", "-"): text for key, text in config.items()})
     keys = {GROUP + key: text for key, text in (annotations or {}).items()}
-    return resolve(keys, autoscaler, DeploymentConfig(), container_concurrency=0, reachable=reachable)
-
-
-def as_recorded(outcome: Outcome, replicas_before: int, start: float) -> dict[str, Any]:
-    return {
-        "replicas": outcome.replicas,
-        "patched": outcome.replicas != replicas_before,
-        "status_desired_scale": outcome.desired_scale,
-        "status_actual_scale": outcome.actual_scale,
-        "sks_mode": outcome.mode,
-        "num_activators": outcome.activators,
-        "conditions": {name: [c.status, c.reason, c.message] for name, c in outcome.conditions.items()},
-        "requeue_after_s": [] if outcome.requeue_after is None else [outcome.requeue_after],
-        "sync_probe": outcome.probed,
-        "async_probe": outcome.retry_probe,
-        "active_since": outcome.active.since - start,
-    }
-
-
-def replay(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    start = case["start_unix"]
-    autoscaler = load(AutoscalerConfig, case["config_autoscaler"])
-    deployment = load(DeploymentConfig, case["config_deployment"])
-    specs = {
-        reachable: resolve(
-            case["annotations"],
-            autoscaler,
-            deployment,
-            container_concurrency=case["container_concurrency"],
-            reachable=reachable,
-        )
-        for reachable in (True, False)
-    }
-    outcome = first_outcome(start + case["steps"][0]["in"]["t"])
-    for step in case["steps"]:
-        seen = step["in"]
-        proxied_since = seen["sks_proxy_since"]
-        observed = Observed(
-            replicas=seen["replicas_before"],
-            ready=seen["pods"][0],
-            service_known=seen["sks_private_service"],
-            service_ready=seen["sks_ready"],
-            proxied_since=None if proxied_since is None else start + proxied_since,
-            activator_answers=seen["probe"] == "ok",
-        )
-        spec = specs[seen["reachability"] != "Unreachable"]
-        decision = decided(seen["decider_desired"], seen["decider_ebc"])
-        outcome = reconcile(spec, decision, observed, outcome, start + seen["t"])
-        assert outcome.reason
-        yield as_recorded(outcome, seen["replicas_before"], start)
-
-
-def check(case: dict[str, Any], decider_spec: Any, metric_spec: Any) -> None:
-    for number, (step, got) in enumerate(zip(case["steps"], replay(case), strict=True)):
-        assert got == step["out"], (number, step["in"])
-    spec = resolve(
-        case["annotations"],
-        load(AutoscalerConfig, case["config_autoscaler"]),
-        load(DeploymentConfig, case["config_deployment"]),
-        container_concurrency=case["container_concurrency"],
-        reachable=case["steps"][-1]["in"]["reachability"] != "Unreachable",
-    )
-    assert spec.decider == decider_spec(case["decider_spec"])
-    assert spec.metric == metric_spec(case["metric_spec"])
-
-
-@pytest.mark.vectors("kpa_scale")
-def test_reconciliations_as_recorded(case: dict[str, Any], decider_spec: Any, metric_spec: Any) -> None:
-    check(case, decider_spec, metric_spec)
-
-
-@pytest.mark.parametrize("what", ["replicas", "status_desired_scale", "num_activators", "active_since"])
-def test_a_changed_expectation_is_noticed(what: str, vectors: Any, decider_spec: Any, metric_spec: Any) -> None:
-    case = copy.deepcopy(vectors("kpa_scale")["cases"][0])
-    case["steps"][-1]["out"][what] += 1
-    with pytest.raises(AssertionError):
-        check(case, decider_spec, metric_spec)
+    return resolve(keys, autoscaler, DEPLOYMENT, container_concurrency=0, reachable=reachable)
 
 
 def active(ready: int, now: float = 0.0, spec: ScalingSpec | None = None) -> Outcome:

@@ -169,7 +169,6 @@ def test_detached_it_goes_on_and_down_ends_it(emulator: Emulator) -> None:
             manifest(annotations={"autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev"}),
             "hpa.autoscaling.knative.dev",
         ),
-        (manifest(annotations={"autoscaling.knative.dev/no-such-key": "1"}), "autoscaling.knative.dev/no-such-key"),
         (
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}},
             "apiVersion 'v1', kind 'Pod' can't be applied",

@@ -26,9 +26,10 @@ Document = Mapping[str, Any]
 
 RESERVED_ENV: Final = frozenset({"K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
 """What the runtime contract sets; in the serving container PORT too."""
+PORT_VARIABLE: Final = "PORT"
 
-_RESERVED_NAMES: Final = frozenset({"queue-proxy"})
-_RESERVED_PORTS: Final = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
+RESERVED_NAMES: Final = frozenset({"queue-proxy"})
+RESERVED_PORTS: Final = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
 _PORT_NAMES: Final = frozenset({"h2c", "http1", ""})
 _DEFAULT_PORT_NAME: Final = "http"
 _LAST_PORT: Final = 65535
@@ -45,7 +46,10 @@ def containers(pod: Document, flags: Flags) -> list[Problem]:
     if not serving:
         return [*problems, missing_field("containers")]
     if len(serving) == 1:
-        found = [*probes.serving(serving[0], port_name), *_container(serving[0], by_name, flags, reserved={"PORT"})]
+        found = [
+            *probes.serving(serving[0], port_name),
+            *_container(serving[0], by_name, flags, reserved={PORT_VARIABLE}),
+        ]
         return [*problems, *within("containers[0]", found)]
     if flags["multi-container"] != ENABLED:
         return [*problems, Problem(f"multi-container is off, but found {len(serving)} containers")]
@@ -59,7 +63,7 @@ def _several(serving: Sequence[Document], by_name: Mapping[str, Document], flags
         problems = _unique(container["name"], index, names, problems)
         names.add(container["name"])
         if container.get("ports"):
-            found = [*probes.serving(container, port), *_container(container, by_name, flags, reserved={"PORT"})]
+            found = [*probes.serving(container, port), *_container(container, by_name, flags, reserved={PORT_VARIABLE})]
         else:
             probed = probes.beside if flags["multi-container-probing"] == ENABLED else probes.none
             found = [*probed(container), *_container(container, by_name, flags)]
@@ -114,7 +118,7 @@ def _container(
     """What holds for every container. `reserved` are more variables that may not be set."""
     for field in SERVING.refused("Container", container, flags):
         yield disallowed_fields(field)
-    if container["name"] in _RESERVED_NAMES:
+    if container["name"] in RESERVED_NAMES:
         yield Problem(f"{quote(container['name'])} is a reserved container name", ("name",))
     for index, variable in enumerate(container.get("env", ())):
         yield from within(f"env[{index}]", _env(variable, RESERVED_ENV | reserved, flags))
@@ -173,7 +177,7 @@ def _port(port: Document, flags: Flags) -> Iterator[Problem]:
     for field in SERVING.refused("ContainerPort", port, flags):
         yield disallowed_fields(field)
     number = port["containerPort"]
-    if number in _RESERVED_PORTS:
+    if number in RESERVED_PORTS:
         reserved = f"{number} is a reserved port"
         yield invalid_value(reserved, "containerPort", f"{reserved}, please use a different value")
     if not 0 <= number <= _LAST_PORT:

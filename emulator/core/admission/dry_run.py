@@ -7,8 +7,8 @@ a pod those are made here that a template passes without Knative noticing.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from emulator.core.admission.names import dns_1123_label
 from emulator.core.gotext import quote
+from emulator.core.kubernetes_names import dns_1123_label
 
 _PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 

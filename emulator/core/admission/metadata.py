@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from emulator.core.admission.field_error import Problem, invalid_value, missing_field
-from emulator.core.admission.names import dns_1035_label, dns_1035_prefix
 from emulator.core.annotations import CREATOR, LAST_MODIFIER
+from emulator.core.kubernetes_names import dns_1035_label, dns_1035_prefix
 
 Document = Mapping[str, Any]
 

@@ -16,13 +16,13 @@ from emulator.core.admission.field_error import (
     within,
 )
 from emulator.core.admission.metadata import label_words
-from emulator.core.admission.names import dns_1035_label, dns_1035_prefix, dns_1123_subdomain
 from emulator.core.admission.security import insecure_defaults, pod_security_context
 from emulator.core.admission.settings import AdmissionConfig
 from emulator.core.admission.tables import SERVING
 from emulator.core.admission.volumes import volumes
 from emulator.core.config_defaults import Flags
 from emulator.core.gotext import quote
+from emulator.core.kubernetes_names import dns_1035_label, dns_1035_prefix, dns_1123_subdomain
 
 Document = Mapping[str, Any]
 

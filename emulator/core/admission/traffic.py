@@ -15,8 +15,8 @@ from emulator.core.admission.field_error import (
     within,
 )
 from emulator.core.admission.metadata import label_words
-from emulator.core.admission.names import dns_1035_label, qualified_name
 from emulator.core.gotext import quote
+from emulator.core.kubernetes_names import dns_1035_label, qualified_name
 
 Document = Mapping[str, Any]
 

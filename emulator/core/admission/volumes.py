@@ -13,15 +13,15 @@ from emulator.core.admission.field_error import (
     multiple_one_of,
     within,
 )
-from emulator.core.admission.names import dns_1123_label
 from emulator.core.admission.tables import SERVING
 from emulator.core.config_defaults import ENABLED, Flags
 from emulator.core.gotext import quote
+from emulator.core.kubernetes_names import dns_1123_label
 from emulator.core.quantity import parse_quantity
 
 Document = Mapping[str, Any]
 
-_RESERVED_PATHS: Final = frozenset({"/", "/dev", "/dev/log"})
+RESERVED_PATHS: Final = frozenset({"/", "/dev", "/dev/log"})
 
 _CLAIM_FLAG: Final = "kubernetes.podspec-persistent-volume-claim"
 _CLAIM_WRITE_FLAG: Final = "kubernetes.podspec-persistent-volume-write"
@@ -176,7 +176,7 @@ def _mount_path(path: str, seen: set[str]) -> Iterator[Problem]:
     clean = _clean(path)
     if not path:
         yield missing_field("mountPath")
-    elif clean in _RESERVED_PATHS:
+    elif clean in RESERVED_PATHS:
         yield Problem(f"mountPath {quote(clean)} is a reserved path", ("mountPath",))
     elif not path.startswith("/"):
         yield invalid_value(path, "mountPath")
