@@ -25,8 +25,7 @@ def test_semantics(transcript: Transcript, scenario: Scenario) -> None:
 
 
 def test_each_rule_has_a_transcript_of_its_own() -> None:
-    # What holds requests back, and for how long, comes with a plane that models it.
-    assert [transcript.number for transcript in TRANSCRIPTS] == [*range(1, 26), *range(30, 45)]
+    assert [transcript.number for transcript in TRANSCRIPTS] == list(range(1, 45))
 
 
 def test_the_page_tells_of_all_of_them() -> None:

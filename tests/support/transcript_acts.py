@@ -1,8 +1,10 @@
 """What may happen in a transcript: manifests, load, failures. Each function is the verb of its name."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from simulated_dataplane import Piece
 from transcript import Line, merged
 from transcript_stage import Stage, kind_of, pairs
 from versions import configuration, route, service
@@ -125,6 +127,38 @@ def _requests(stage: Stage, line: Line) -> tuple[int, float, RevisionKey]:
     return int(count), float(milliseconds) / 1000, stage.revision(*at[1:]).replicas.key
 
 
+def plane(stage: Stage, line: Line) -> None:
+    """`plane live`: requests go through the live gateway, activator and queue-proxies."""
+    assert line.words == ["live"]
+    stage.is_live = True
+
+
+def ask(stage: Stage, line: Line) -> None:
+    """`ask WORD 20 x 500 ms [text] [200 ms text ...] [at HOST]`: requests now, which `answers WORD` looks at.
+
+    The instance sends each text after so many milliseconds, on a line of its own.
+    """
+    name, number, _, *words = line.words
+    host = "hello.default.localhost"
+    if "at" in words:
+        host = words[words.index("at") + 1]
+        words = words[: words.index("at")]
+    found = re.findall(r"(\d+) ms ?([a-z]\w*)?", " ".join(words))
+    pieces = [Piece(int(ms) / 1000, f"{text or 'ok'}\n".encode()) for ms, text in found]
+    assert stage.live
+    stage.clients.setdefault(name, []).extend(stage.live.ask(host, pieces) for _ in range(int(number)))
+    stage.live.run_until(stage.now)
+
+
+def leave(stage: Stage, line: Line) -> None:
+    """`leave WORD 2`: the first 2 of those clients that have no answer yet go away."""
+    name, number = line.words
+    assert stage.live
+    for client in [each for each in stage.clients[name] if not each.over][: int(number)]:
+        client.go()
+    stage.live.run_until(stage.now)
+
+
 def sample(stage: Stage, line: Line) -> None:
     """`sample 5 [for 3 s ago]`: a reporter tells of a concurrency of 5, or has told so late."""
     concurrency, *late = line.words
@@ -162,4 +196,4 @@ def autoscaler(stage: Stage, line: Line) -> None:
     stage.world.wake()
 
 
-ACTS = (config, start, apply, create, edit, delete, load, requests, sample, instances, autoscaler)
+ACTS = (config, start, apply, create, edit, delete, load, requests, plane, ask, leave, sample, instances, autoscaler)

@@ -1,5 +1,6 @@
 """What may be looked at in a transcript. Each function is the verb of its name, and raises AssertionError."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from simulated import START
@@ -26,7 +27,11 @@ def count(stage: Stage, line: Line) -> None:
 OBSERVED: Mapping[str, Callable[[Stage, RevisionController], object]] = {
     "ready": lambda _, revision: revision.replicas.ready,
     "replicas": lambda _, revision: revision.scaler.wanted,
-    "waiting": lambda stage, revision: stage.world.plane.waiting(revision.replicas.key),
+    # Requests in each instance, in the order of their addresses.
+    "in_hand": lambda stage, revision: " ".join(
+        str(stage.plane.in_flight(each.instance)) for each in revision.replicas.endpoints()
+    ),
+    "waiting": lambda stage, revision: stage.plane.waiting(revision.replicas.key),
     "stable": lambda stage, revision: _average(stage, revision, "stable"),
     "panic": lambda stage, revision: _average(stage, revision, "panic"),
     "desired": lambda _, revision: revision.scaler._decision.desired,
@@ -126,7 +131,7 @@ def leads(stage: Stage, line: Line) -> None:
     words = line.words
     inside = words[0] == "inside"
     host, *wanted = words[inside:]
-    routes = stage.world.plane.private if inside else stage.world.plane.public
+    routes = stage.plane.private if inside else stage.plane.public
     targets = [f"{each.revision.name}={each.percent}" for each in routes[host]] if host in routes else ["nowhere"]
     _same(targets, wanted)
 
@@ -139,6 +144,16 @@ def revisions(stage: Stage, line: Line) -> None:
     _same([f"{name}={state}" if "=" in line.text else name for name, state in states.items()], wanted)
 
 
+def answers(stage: Stage, line: Line) -> None:
+    """`answers WORD 9 x 503 text`: so many of these requests got this; `open` are those that are not over."""
+    name, number, _, *words = line.words
+    told = [
+        f"{each.status} {each.body.decode()}".replace("\n", r"\n").strip() if each.over else "open"
+        for each in stage.clients[name]
+    ]
+    assert told.count(" ".join(words)) == int(number), Counter(told)
+
+
 def pods(stage: Stage, line: Line) -> None:
     """`pods begin with text`: the names of all pods do."""
     names = [pod["metadata"]["name"] for pod in stage.world.store.all(kinds.POD)]
@@ -147,4 +162,4 @@ def pods(stage: Stage, line: Line) -> None:
     assert all(name.startswith(start) for name in names), names
 
 
-LOOKS = (sees, because, refused, warned, holds, condition, traffic, leads, revisions, pods)
+LOOKS = (sees, because, refused, warned, holds, condition, traffic, leads, revisions, answers, pods)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from simulated import START
 from transcript import BEFORE, Line, Scenario
 from transcript_acts import ACTS
 from transcript_looks import LOOKS, count
@@ -17,6 +16,11 @@ VERBS: Mapping[str, Verb] = {**{verb.__name__: verb for verb in ACTS}, **CHECKS}
 def play(scenario: Scenario) -> None:
     """Play it on a stage of its own; where something else is seen, the error has the line as a note."""
     stage = Stage()
+    with stage.closing:
+        _play(stage, scenario)
+
+
+def _play(stage: Stage, scenario: Scenario) -> None:
     begun = False
     for line in scenario.lines:
         try:
@@ -26,7 +30,7 @@ def play(scenario: Scenario) -> None:
             if stage.refusal:
                 assert line.verb == "refused", f"refused: {stage.refusal}"
             elif begun:
-                stage.world.clock.run_until(START + line.second)
+                stage.run_until(line.second)
             VERBS[line.verb](stage, line)
         except Exception as error:
             error.add_note(f"line {line.number}: {line.second:g} {line.verb} {line.text}")

@@ -1,9 +1,11 @@
 """Where transcripts are played: a whole emulator on the simulated clock, with its API's admission in front."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 
-from simulated import Simulated
+from simulated import START, Simulated
+from simulated_dataplane import SimulatedClient, SimulatedDataPlane
 
 from emulator.api import kinds
 from emulator.api.admission import Admission
@@ -21,6 +23,8 @@ class Stage:
     Attributes:
         refusal: why the API refused what it was asked last; "" if it did not.
         warnings: what it warned of then.
+        live: the live data plane in place of the modelled one.
+        clients: those that asked it, by the word for them.
         load: a number of the load that goes on, so that the clients of an earlier one see that it is over.
         outcome: the reconciliation that was looked at last.
     """
@@ -33,6 +37,10 @@ class Stage:
         self.warnings: tuple[str, ...] = ()
         self.load = 0
         self.outcome: object = None
+        self.is_live = False
+        self.live: SimulatedDataPlane | None = None
+        self.clients: dict[str, list[SimulatedClient]] = {}
+        self.closing = ExitStack()
 
     def begin(self) -> None:
         maps: dict[str, Any] = {name.replace("-", "_"): data for name, data in self.config.items()}
@@ -40,6 +48,21 @@ class Stage:
             self.world = Simulated(start_seconds=self.start_seconds, **maps)
         except ConfigError as error:
             self.refusal = str(error)
+            return
+        if self.is_live:
+            controller = self.world.controller
+            self.live = SimulatedDataPlane(self.world.clock, controller.demanded)
+            self.closing.enter_context(self.live.on_stage())
+            controller.connect(self.live, controller._node, 80)
+
+    def run_until(self, second: float) -> None:
+        """Let time pass."""
+        (self.live or self.world.clock).run_until(START + second)
+
+    @property
+    def plane(self) -> Any:
+        """Where requests go."""
+        return self.live or self.world.plane
 
     @property
     def api(self) -> Admission:
