@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test fidelity prove sanitize load bench-login bench-hash bench-cold-start lock clean
+.PHONY: help up down check test fidelity prove sanitize load bench-login bench-path bench-hash bench-cold-start lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ bench-login: $(VENV)/dev ## logins/s under 1, 2 and 10 times the load against bc
 
 bench-hash: $(VENV)/dev ## CPU time of a hash, several interleaved against pyca/bcrypt one by one
 	@$(BIN)/python -m loadtest.bench.hash $(BENCH)
+
+bench-path: $(VENV)/dev ## CPU of a login beyond its hash, and of one turned away, against /livez
+	@$(BIN)/python -m loadtest.bench.path $(BENCH)
 
 bench-cold-start: $(VENV)/dev ## from exec to the first answer and the first token, against a hello-world
 	@$(BIN)/python -m loadtest.bench.cold_start $(BENCH)

@@ -64,6 +64,14 @@ def bare(cost: int, threads: int, seconds: float) -> Mapping[str, float]:
     return {"rate": hashes / (time.monotonic() - began), "per_cpu": hashes / (time.process_time() - cpu)}
 
 
+def arrivals(rate: float, seconds: float) -> Sequence[float]:
+    """Moments of people who come at random."""
+    moments, now = [], 0.0
+    while (now := now + random.expovariate(rate)) < seconds:
+        moments.append(now)
+    return moments
+
+
 class Watch:
     """/livez, CPU and memory of the function, from outside, while something goes on."""
 
@@ -129,11 +137,8 @@ class Bench:
 
     def overload(self, times: float, rate: float, seconds: float) -> dict[str, float]:
         """Offer `times` x `rate` logins/s for so many seconds."""
-        arrivals, now = [], 0.0
-        while (now := now + random.expovariate(times * rate)) < seconds:
-            arrivals.append(now)
         hashed, cpu = self.counted("login_hashes_completed_total"), self.watch.cpu()
-        told = self.send(arrivals)
+        told = self.send(arrivals(times * rate, seconds))
         hashed = self.counted("login_hashes_completed_total") - hashed
         good = [one for one in told if one.status == 200]
         counted = [one for one in good if WARM * seconds <= one.done <= seconds]
@@ -217,7 +222,7 @@ def measure(cost: int, seconds: float, settings: Mapping[str, str]) -> dict[str,
             found["crowd"] = bench.crowd(CROWD)
     rate = statistics.mean(one["rate"] for one in rates)
     return {
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version()},
         "cost": cost,
         "threads": threads,
         "settings": dict(settings),
@@ -295,7 +300,7 @@ def _p99(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=100)[98] if len(values) > 1 else 0.0
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
