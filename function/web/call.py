@@ -4,6 +4,7 @@ import io
 import select
 import time
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -35,7 +36,7 @@ class Call:
         self.notes: dict[str, Any] = {}
         self._trusted_proxies = trusted_proxies
 
-    @property
+    @cached_property
     def client(self) -> str:
         """The client's address (A4); see networks.py."""
         forwarded = self.request.headers.get("X-Forwarded-For", "")
