@@ -50,7 +50,7 @@ class Database(ABC):
             StoreUnavailableError: nothing was written; lost in the very moment of the commit, nobody knows.
         """
         try:
-            result = self._in_turn(lambda: self._write(subject, work))
+            result = self._write(subject, work)
         except StoreUnavailableError:
             self._write_failed = True
             raise
@@ -71,10 +71,15 @@ class Database(ABC):
     def _read(self, work: Callable[[Connection], T]) -> T: ...
 
     @abstractmethod
-    def _write(self, subject: str, work: Callable[[Connection], T]) -> T: ...
+    def _write(self, subject: str, work: Callable[[Connection], T]) -> T:
+        """See `write`; it takes its turn itself."""
 
     def _in_turn(self, work: Callable[[], T]) -> T:
         try:
             return self._lane.run(work, timeout=QUEUE_SECONDS)
         except LaneBusyError:
-            raise StoreUnavailableError(f"no connection became free within {QUEUE_SECONDS:g} s") from None
+            raise no_turn() from None
+
+
+def no_turn() -> StoreUnavailableError:
+    return StoreUnavailableError(f"no connection became free within {QUEUE_SECONDS:g} s")

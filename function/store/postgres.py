@@ -124,6 +124,9 @@ class PostgresDatabase(Database):
         return self._run("REPEATABLE READ READ ONLY", "", work, STATEMENT_SECONDS)
 
     def _write(self, subject: str, work: Callable[[Connection], T]) -> T:
+        return self._in_turn(lambda: self._locked(subject, work))
+
+    def _locked(self, subject: str, work: Callable[[Connection], T]) -> T:
         lock = f"SELECT pg_advisory_xact_lock({lock_number(subject)})"
         return self._run("READ COMMITTED", lock, work, STATEMENT_SECONDS)
 

@@ -1,7 +1,8 @@
 """SQLite: the embedded database. WAL, and one connection in a lane of one thread.
 
 One thread, because SQLite has one writer anyway, and because on the server's hub its waiting would be everybody's
-(S6). Several processes may share the file; a writer waits for another's turn up to BUSY_SECONDS.
+(S6). Writes that wait for it at the same moment share a transaction (together.py). Several processes may share the
+file; a writer waits for another's turn up to BUSY_SECONDS.
 
 `synchronous = NORMAL`: in WAL mode that survives a crash of the process with nothing lost, and a power cut without
 corruption, but it may forget the last commits before a power cut. FULL waits for the disk at every login; who needs
@@ -15,12 +16,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from function.errors import StoreError, StoreUnavailableError
 from function.pool.lanes import Lane
 from function.store import migrations
-from function.store.base import Connection, Database, Row, Value
+from function.store.base import QUEUE_SECONDS, Connection, Database, Row, Value
+from function.store.together import Take, Together, Unit
 
 T = TypeVar("T")
 
@@ -65,6 +67,7 @@ class SqliteDatabase(Database):
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)
+        self._writers = Together(lane.signal, QUEUE_SECONDS)
         lane.run(lambda: self._open(os.O_CREAT))
 
     def close(self) -> None:
@@ -74,13 +77,16 @@ class SqliteDatabase(Database):
         return self._run("BEGIN", work)
 
     def _write(self, subject: str, work: Callable[[Connection], T]) -> T:  # noqa: ARG002 - one writer for all subjects
-        return self._run("BEGIN IMMEDIATE", work)
+        def turn(take: Take) -> None:
+            self._in_turn(lambda: self._run("BEGIN IMMEDIATE", lambda connection: _each(connection, take())))
+
+        return self._writers.run(work, turn)
 
     def _run(self, begin: str, work: Callable[[Connection], T]) -> T:
         try:
             return _transaction(self._usable(), begin, work)
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF not in PASSING:
+            if not _passing(error):
                 raise
             self._close()
             raise StoreUnavailableError(f"{self._path}: {error}") from error
@@ -123,6 +129,24 @@ class SqliteDatabase(Database):
         connection, self._connection = self._connection, None
         if connection:
             connection.close()
+
+
+def _each(connection: Connection, units: Sequence[Unit[Any]]) -> None:
+    """Run units of work in a transaction, each atomic by itself; what fails because of the disk fails all of them."""
+    for unit in units:
+        if len(units) > 1:
+            connection.change("SAVEPOINT unit")
+        unit.run(connection)
+        if unit.error is not None and (len(units) == 1 or _passing(unit.error)):
+            raise unit.error
+        if unit.error is not None:
+            connection.change("ROLLBACK TO unit")
+        if len(units) > 1:
+            connection.change("RELEASE unit")
+
+
+def _passing(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in PASSING
 
 
 def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[Connection], T]) -> T:
