@@ -10,5 +10,5 @@ Read in this order:
     record/       what happened, as rows: written to a file, explained in sentences
     controller.py observe -> plan -> act; the only writer of status
     simulation/   the same decisions on simulated time, under modelled load
-    cli.py        `knative-emulator up | apply | get | delete | logs | status | explain | simulate`
+    cli.py        `knative-emulator up | apply | get | delete | logs | status | explain | simulate | replay`
 """

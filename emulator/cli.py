@@ -1,4 +1,4 @@
-"""`knative-emulator`: up, down, apply, get, delete, logs, status, explain, simulate.
+"""`knative-emulator`: up, down, apply, get, delete, logs, status, explain, simulate, replay.
 
 Exit codes: 0 done; 1 it can't be done, and one sentence on standard error says why; 2 the command line is wrong.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emulator.api import kinds
 from emulator.errors import EmulatorError, UserError
-from emulator.simulation.options import add_options
+from emulator.simulation.options import add_options, add_replay_options
 
 #: Seconds that `up` and `apply` wait for what they made to become Ready before they say what keeps it.
 WAIT = 60.0
@@ -120,6 +120,12 @@ def _simulate(options: argparse.Namespace) -> int:
     from emulator.simulation import command  # noqa: PLC0415
 
     return command.run(options)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from emulator.simulation import replay  # noqa: PLC0415
+
+    return replay.run(options)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -234,6 +240,9 @@ def _parser() -> argparse.ArgumentParser:
         "simulate", _simulate, "ask beforehand: the same decisions on simulated time, under a load of your own"
     )
     add_options(simulate)
+    add_replay_options(
+        add("replay", _replay, "what another manifest would have done with what came: on simulated time")
+    )
 
     status = add("status", _status, "what runs, how much, and why")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")

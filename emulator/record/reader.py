@@ -13,6 +13,7 @@ from emulator.record.rows import FORMAT, AnyRow, Header
 _Row = TypeVar("_Row", bound=AnyRow)
 _ROWS = msgspec.json.Decoder(AnyRow)
 _HEADER = msgspec.json.Decoder(Header)
+_FORMAT = msgspec.json.Decoder(dict[str, object])
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -50,10 +51,12 @@ def decode(data: bytes, name: str) -> Record:
     first, *lines = data.split(b"\n")
     torn = lines.pop() if lines else b""
     try:
+        # Any object could be taken for a header without a word.
+        known = _FORMAT.decode(first).get("record") == FORMAT
         header = _HEADER.decode(first)
     except msgspec.DecodeError:
-        header = None
-    if header is None or header.record != FORMAT:
+        known = False
+    if not known:
         raise UserError(f"{name} is no record of {FORMAT}: give a file that `up --record` wrote")
     rows: list[AnyRow] = []
     for number, line in enumerate([*lines, torn] if torn.endswith(b"}") else lines, 2):

@@ -9,5 +9,6 @@ cores.py     CPU time, where cores are shared
 plane.py     a data plane of requests that only take time
 world.py     a whole emulator around them
 terminal.py  a result as text
+replay.py    `knative-emulator replay`: a recording beside what another manifest would have made of it
 command.py   `knative-emulator simulate`; options.py are its options
 """

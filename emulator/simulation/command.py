@@ -96,7 +96,7 @@ def _started(options: argparse.Namespace, documents: Documents, title: str) -> R
         return start(
             documents,
             _load(options, documents),
-            machine=_machine(options),
+            machine=machine(options),
             config_maps=settings.config,
             seed=options.seed,
             title=title,
@@ -116,7 +116,7 @@ def _load(options: argparse.Namespace, documents: Documents) -> Phases | Recorde
         raise UserError(f"{options.trace}: {error}") from error
 
 
-def _machine(options: argparse.Namespace) -> Machine:
+def machine(options: argparse.Namespace) -> Machine:
     said = {"start": options.start} if options.start else {}
     return Machine(
         **said,

@@ -31,8 +31,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     load("--trace", type=Path, metavar="FILE", help="recorded requests (JSON lines) instead")
     load("--even", action="store_true", help="requests come like a metronome, and not at random")
     load("--to", metavar="NAME", help="Service that the load goes to, where the manifests have several")
-    load("--seed", type=int, default=1, help="of all that is drawn (default %(default)s)")
+    add_model(parser)
+    question = parser.add_argument_group("questions").add_argument
+    question(
+        "--compare", action="append", default=[], metavar="FILE", help="the same load on this manifest, side by side"
+    )
+    question(
+        "--sweep",
+        type=_read(parse_sweep),
+        metavar="NAME=VALUES",
+        help="try values of a field or annotation of the template: containerConcurrency=1..8, target=5..50:5, "
+        "window=6s,30s, containers.0.resources.limits.cpu=1..4",
+    )
+    question(
+        "--p99",
+        type=_read(seconds),
+        metavar="TIME",
+        help="with --sweep: name the cheapest of which 99 %% is answered in time",
+    )
+    parser.add_argument("--json", action="store_true", help="print whole results for a program")
+
+
+def add_replay_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="a record, which `up --record FILE` wrote")
+    add("--against", action="append", default=[], metavar="MANIFEST", help="another manifest; may be repeated")
+    add("--config", type=Path, help="configuration file for it (default: the ConfigMaps of the record)")
+    add_model(parser)
+    parser.add_argument("--json", action="store_true", help="print the whole results for a program")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """What is modelled of instances and machine, and the seed of chance."""
     model = parser.add_argument_group("model").add_argument
+    model("--seed", type=int, default=1, help="of all that is drawn (default %(default)s)")
     model(
         "--service",
         type=_read(Times),
@@ -65,24 +97,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N:FACTOR",
         help="requests that a thread computes together, and how long N take, in times of one (default 1:1)",
     )
-    question = parser.add_argument_group("questions").add_argument
-    question(
-        "--compare", action="append", default=[], metavar="FILE", help="the same load on this manifest, side by side"
-    )
-    question(
-        "--sweep",
-        type=_read(parse_sweep),
-        metavar="NAME=VALUES",
-        help="try values of a field or annotation of the template: containerConcurrency=1..8, target=5..50:5, "
-        "window=6s,30s, containers.0.resources.limits.cpu=1..4",
-    )
-    question(
-        "--p99",
-        type=_read(seconds),
-        metavar="TIME",
-        help="with --sweep: name the cheapest of which 99 %% is answered in time",
-    )
-    parser.add_argument("--json", action="store_true", help="print whole results for a program")
 
 
 def phases(options: argparse.Namespace) -> tuple[Phase, ...]:

@@ -12,7 +12,9 @@ from emulator.record.rows import Decision, Header
 
 #: Statuses of requests that an instance did not answer, in words.
 LOST: Final[Mapping[int, str]] = {
+    0: "without an answer",
     404: "404, no such service",
+    502: "502, broken off",
     503: "503, too many wait",
     504: "504, not in time",
 }

@@ -94,7 +94,7 @@ def figures(result: Result) -> list[str]:
         f"{result.mean_instances:.2f}",
         str(result.most_waiting),
         f"{result.instance_seconds:.0f}",
-        f"{result.core_seconds:.1f}",
+        f"{result.core_seconds:.1f}" if result.core_seconds else "-",
         f"{result.promised_core_seconds:.0f}" if result.promised_core_seconds else "-",
         f"{result.seconds:.0f} s, of which {result.load_seconds:.0f} s load",
     ]

@@ -184,6 +184,7 @@ def test_lines_are_read_by_time_and_the_last_may_be_torn(data: bytes, rows: list
     [
         (b"", "it is no record of knative-emulator/1"),
         (b"hello\n", "it is no record of knative-emulator/1"),
+        (ROW + b"\n", "it is no record of knative-emulator/1"),
         (HEADER.replace(b"/1", b"/2"), "it is no record of knative-emulator/1"),
         (HEADER + b"\n" + ROW[:-1] + b"\n" + ROW + b"\n", "it line 2 is no row"),
         (HEADER + b'\n{"kind":"tea","t":1}\n' + ROW + b"\n", "it line 2 is no row"),
