@@ -262,15 +262,13 @@ def test_n10_threads_do_not_meet() -> None:
 def test_others_go_on_while_it_hashes() -> None:
     stored = hashed(b"x", 13)
     hashing = threading.Thread(target=KERNEL.verify, args=(b"x", stored))
-    began = before = time.monotonic()
-    longest = 0.0
     hashing.start()
+    turns = 0
     while hashing.is_alive():
         time.sleep(0.001)
-        now = time.monotonic()
-        longest, before = max(longest, now - before), now
-    # With the GIL held it would be all of it.
-    assert longest < (before - began) / 2
+        turns += 1
+    # Of some 400. With the GIL held there would be one before it takes it, and one when it is done.
+    assert turns > 10
 
 
 def test_the_tables_are_the_digits_of_pi() -> None:
