@@ -10,7 +10,7 @@ from typing import Any
 import requests
 import yaml
 
-from emulator.api.kinds import Kind
+from emulator.api.kinds import NAMESPACE, Kind
 from emulator.api.media_types import JSON, MERGE_PATCH
 from emulator.api.patch import merge_patch_between
 from emulator.core.three_way import applied
@@ -50,11 +50,15 @@ class Client:
         return found
 
     def apply(self, kind: Kind, document: Object) -> tuple[str, Object, list[str]]:
-        """Create or merge (see core.three_way); returns what was done, the stored object, warnings."""
+        """Create or merge (see core.three_way); returns what was done, the stored object, warnings.
+
+        A namespace that is missing is made.
+        """
         meta = document["metadata"]
         try:
             stored = self.get(kind, meta["namespace"], meta["name"])
         except NotFound:
+            self._make_namespace(meta["namespace"])
             response = self._call("POST", self._path(kind, meta["namespace"]), applied(document, None))
             return "created", response.json(), _warnings(response)
         # Only what changes is sent, as kubectl does it: what the controller writes in the meantime is no conflict.
@@ -63,6 +67,12 @@ class Client:
         now: Object = response.json()
         same = now["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
         return "unchanged" if same else "configured", now, _warnings(response)
+
+    def _make_namespace(self, name: str) -> None:
+        try:
+            self._call("GET", self._path(NAMESPACE, None, name))
+        except NotFound:
+            self._call("POST", self._path(NAMESPACE, None), {"metadata": {"name": name}})
 
     def watch(self, kind: Kind, namespace: str, name: str, seconds: float) -> Iterator[Object]:
         """One object as it is, then each time that it changes, for so many seconds or until it is deleted."""

@@ -4,6 +4,7 @@ EmulatorError        a sentence that says what to do, and the HTTP status the AP
   UserError          the input is wrong: a manifest, an option, a missing file            400, exit 1
     InvalidObject    admission refused it; the text is Knative's own                      400
     Unprocessable    the API server's own rules refuse it: a name, say, or a patch        422
+    Forbidden          not by this caller, or by nobody: to delete the namespace default    403
     NotFound         no such object                                                       404
     WrongMethod      this resource does not know this verb                                405
     UnknownFormat    a body of a type that is not read                                    415
@@ -70,6 +71,13 @@ class Expired(UserError):
 
     status = 410
     reason = "Expired"
+
+
+class Forbidden(UserError):
+    """The caller is not one who may ask, or nobody may do this."""
+
+    status = 403
+    reason = "Forbidden"
 
 
 class NotFound(UserError):

@@ -16,11 +16,11 @@ from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.three_way import applied
 from emulator.core.vocabulary import without_effect
-from emulator.errors import InvalidObject
+from emulator.errors import Forbidden, InvalidObject
 
 #: Who writes, as Knative's creator and lastModifier annotations say: the one user of a kubeconfig made here.
 USER = "kubernetes-admin"
-#: Namespaces that are there from the start; others come to be with what is first written to them.
+#: Namespaces that are there from the start; others are made, or come with the manifests that the emulator starts with.
 NAMESPACES = ("default", "knative-serving", "kube-system")
 
 #: Annotations by which the controller knows an object again.
@@ -56,15 +56,17 @@ class Admission:
             store.create(NAMESPACE, namespace(name))
 
     def create(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
-        """Store a new object; returns it and the warnings. Raises InvalidObject, Unprocessable and AlreadyExists."""
+        """Store a new object; returns it and the warnings.
+
+        Raises InvalidObject, Unprocessable, AlreadyExists, and NotFound or Forbidden for its namespace.
+        """
+        if home := document["metadata"].get("namespace", ""):
+            self._enter(kind, document["metadata"].get("name", ""), home)
         admitted, warnings = self._admitted(kind, document, None, manner)
         meta = admitted["metadata"]
         if not meta.get("name"):
             prefix = meta["generateName"][: LONGEST_NAME - SUFFIX_LENGTH]
             meta["name"] = prefix + "".join(self._rng.choices(SUFFIX_LETTERS, k=SUFFIX_LENGTH))
-        home = meta.get("namespace", "")
-        if home and not manner.dry_run and self._store.find(NAMESPACE, "", home) is None:
-            self._store.create(NAMESPACE, namespace(home))
         return self._store.create(kind, admitted, dry_run=manner.dry_run, manager=None), warnings
 
     def replace(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
@@ -84,11 +86,27 @@ class Admission:
         return self._store.update(kind, admitted, dry_run=manner.dry_run, manager=None), warnings
 
     def apply(self, kind: Kind, document: Object) -> Stored:
-        """Create, or merge with what is stored (see core.three_way). Raises InvalidObject and Unprocessable."""
+        """Create, or merge with what is stored (see core.three_way), in a namespace that is made where it is missing.
+
+        Raises InvalidObject and Unprocessable.
+        """
         meta = document["metadata"]
+        if self._store.find(NAMESPACE, "", meta["namespace"]) is None:
+            self._store.create(NAMESPACE, namespace(meta["namespace"]))
         stored = self._store.find(kind, meta["namespace"], meta["name"])
         merged = applied(document, stored)
         return self.create(kind, merged) if stored is None else self.replace(kind, merged)
+
+    def _enter(self, kind: Kind, name: str, home: str) -> None:
+        """Raises NotFound and Forbidden where nothing can be made in a namespace (Kubernetes' NamespaceLifecycle)."""
+        if is_deleted(self._store.get(NAMESPACE, "", home)):
+            told = f"namespace {home} is being terminated"
+            cause = {"reason": "NamespaceTerminating", "message": told, "field": "metadata.namespace"}
+            raise Forbidden(
+                f'{kind.resource} "{name}" is forbidden: unable to create new content in namespace {home} because it '
+                "is being terminated",
+                kind.details(name) | {"causes": [cause]},
+            )
 
     def _admitted(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Stored:
         if kind.group != SERVING:

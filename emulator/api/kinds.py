@@ -73,7 +73,7 @@ EVENT = Kind(
 )
 NAMESPACE = Kind(
     *("", "v1", "Namespace", "namespaces", ("ns",)),
-    verbs=("create", *READ, *CHANGE),
+    verbs=("create", "delete", *READ, *CHANGE),
     namespaced=False,
     fields=("status.phase",),
 )

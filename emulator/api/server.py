@@ -16,19 +16,12 @@ from emulator.api.bodies import BODY_LIMIT, read_object
 from emulator.api.history import History
 from emulator.api.store import Object, Store
 from emulator.api.verbs import Verbs
-from emulator.errors import EmulatorError, NotFound
+from emulator.errors import EmulatorError, Forbidden, NotFound
 from emulator.logs import Logs
 
 #: Names under which this API may be addressed; another `Host` means a page is being tricked into calling us.
 HOSTS = frozenset({"127.0.0.1", "localhost"})
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-class Forbidden(EmulatorError):
-    """The caller is not one who may ask."""
-
-    status = 403
-    reason = "Forbidden"
 
 
 class Unauthorized(EmulatorError):

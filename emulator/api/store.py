@@ -7,11 +7,11 @@ Stored objects are never changed in place: what `get` returns may be kept, and m
 
 import copy
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from emulator.api import ownership
-from emulator.api.kinds import SERVING, Kind
+from emulator.api.kinds import NAMESPACE, SERVING, Kind
 from emulator.api.ownership import CONTROLLER
 from emulator.core.clock import Clock
 from emulator.core.conditions import timestamp
@@ -44,6 +44,8 @@ SERVER_SET = (
     "selfLink",
 )
 
+#: Keeps an owner that is deleted in the foreground until all that it owns is gone.
+FOREGROUND = "foregroundDeletion"
 #: Why an update of an old version is refused.
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
@@ -135,7 +137,7 @@ class Store:
             replaced["metadata"]["generation"] += 1
         if dry_run:
             return replaced
-        if is_deleted(stored) and current.get("finalizers") and not replaced["metadata"].get("finalizers"):
+        if is_deleted(stored) and current.get("finalizers") and self._may_go(kind, replaced):
             return self._remove(kind, replaced)
         return self._put("MODIFIED", kind, replaced)
 
@@ -153,15 +155,26 @@ class Store:
         gone = {"deletionTimestamp": self._now()}
         return self._put("MODIFIED", kind, stored | {"metadata": stored["metadata"] | gone})
 
-    def delete(self, kind: Kind, namespace: str, name: str, *, orphan: bool = False) -> Object:
-        """Remove an object and, by owner reference, all that it owns; an orphan's owner leaves it behind as it is.
+    def delete(
+        self, kind: Kind, namespace: str, name: str, *, orphan: bool = False, foreground: bool = False
+    ) -> Object:
+        """Remove an object and, by owner reference, all that it owns; a namespace with all that is in it.
 
-        An object with finalizers is only marked: it goes with the last of them. Raises NotFound.
+        An orphan's owner leaves it behind as it is; in the foreground, the owner goes last. An object with finalizers
+        is only marked: it goes with the last of them. Raises NotFound.
         """
         gone = self.get(kind, namespace, name)
+        owned = self._owned_by(gone["metadata"]["uid"])
         if orphan:
-            for child_kind, child in self._owned_by(gone["metadata"]["uid"]):
+            for child_kind, child in owned:
                 self._put("MODIFIED", child_kind, _without_owner(child, gone["metadata"]["uid"]))
+        if kind is NAMESPACE:
+            return self._close(gone)
+        if foreground and owned:
+            held = gone | {"metadata": gone["metadata"] | {"finalizers": [*_finalizers(gone), FOREGROUND]}}
+            marked = self.terminate(kind, gone if FOREGROUND in _finalizers(gone) else held)
+            self._delete_all(owned, foreground=True)
+            return marked
         if gone["metadata"].get("finalizers"):
             return self.terminate(kind, gone)
         return self._remove(kind, gone)
@@ -170,11 +183,52 @@ class Store:
         meta = gone["metadata"]
         before = self._objects[kind].pop((meta.get("namespace", ""), meta["name"]))
         self._notify(Change("DELETED", kind, self._next_version(gone), before))
-        for child_kind, child in self._owned_by(meta["uid"]):
-            of_child = child["metadata"]
-            if self.find(child_kind, of_child["namespace"], of_child["name"]) is not None:
-                self.delete(child_kind, of_child["namespace"], of_child["name"])
+        self._delete_all(self._owned_by(meta["uid"]))
+        for reference in meta.get("ownerReferences", ()):
+            self._let_go(reference["uid"])
+        self._leave(self.find(NAMESPACE, "", meta.get("namespace", "")))
         return gone
+
+    def _delete_all(self, objects: Iterable[tuple[Kind, Object]], *, foreground: bool = False) -> None:
+        for kind, document in objects:
+            meta = document["metadata"]
+            if self.find(kind, meta.get("namespace", ""), meta["name"]) is not None:
+                self.delete(kind, meta.get("namespace", ""), meta["name"], foreground=foreground)
+
+    def _let_go(self, uid: str) -> None:
+        """An owner that waited in the foreground for what it owned goes with the last of it."""
+        for kind, objects in self._objects.items():
+            for owner in list(objects.values()):
+                waits = owner["metadata"]["uid"] == uid and FOREGROUND in _finalizers(owner)
+                if waits and is_deleted(owner) and not self._owned_by(uid):
+                    rest = [each for each in _finalizers(owner) if each != FOREGROUND]
+                    free = owner | {"metadata": owner["metadata"] | {"finalizers": rest}}
+                    if rest:
+                        self._put("MODIFIED", kind, free)
+                    else:
+                        self._remove(kind, free)
+
+    def _close(self, namespace: Object) -> Object:
+        """A namespace takes nothing new from now on, and goes once nothing is left in it."""
+        if is_deleted(namespace):
+            return namespace
+        name = namespace["metadata"]["name"]
+        closed = self.terminate(NAMESPACE, namespace | {"status": {"phase": "Terminating"}})
+        # Pods go when their instances have ended, which they do with their Revisions.
+        kinds = [kind for kind in self._objects if kind.namespaced and "create" in kind.verbs]
+        self._delete_all([(kind, document) for kind in kinds for document in self.all(kind, name)])
+        self._leave(self.find(NAMESPACE, "", name))
+        return closed
+
+    def _leave(self, namespace: Object | None) -> None:
+        if namespace is not None and is_deleted(namespace) and self._may_go(NAMESPACE, namespace):
+            self._remove(NAMESPACE, namespace)
+
+    def _may_go(self, kind: Kind, document: Object) -> bool:
+        """Whether nothing keeps an object that is on its way out."""
+        name = document["metadata"]["name"]
+        inhabited = kind is NAMESPACE and any(key[0] == name for objects in self._objects.values() for key in objects)
+        return not inhabited and not document["metadata"].get("finalizers")
 
     def _now(self) -> str:
         return timestamp(self.clock.now())
@@ -209,6 +263,11 @@ class Store:
 def is_deleted(stored: Mapping[str, Any]) -> bool:
     """Whether an object is on its way out."""
     return "deletionTimestamp" in stored["metadata"]
+
+
+def _finalizers(stored: Mapping[str, Any]) -> Iterable[str]:
+    found: Iterable[str] = stored["metadata"].get("finalizers", ())
+    return found
 
 
 def check_preconditions(kind: Kind, stored: Object, wanted: Mapping[str, Any]) -> None:

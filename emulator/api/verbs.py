@@ -14,7 +14,7 @@ from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
-from emulator.api.kinds import POD, SERVING, Kind
+from emulator.api.kinds import NAMESPACE, POD, SERVING, Kind
 from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from emulator.api.ownership import applied
 from emulator.api.selectors import selection
@@ -23,7 +23,7 @@ from emulator.api.tables import table
 from emulator.api.targets import Target
 from emulator.core.conditions import timestamp
 from emulator.core.gotext import quote
-from emulator.errors import Expired, UnknownFormat, Unprocessable, UserError, WrongMethod
+from emulator.errors import Expired, Forbidden, UnknownFormat, Unprocessable, UserError, WrongMethod
 from emulator.logs import Logs
 
 #: Seconds that a watch lasts at most; the API server's own choice for one that does not say is 30 to 60 minutes.
@@ -33,6 +33,8 @@ WATCH_SECONDS = 3600
 MANAGER_LIMIT = 128
 
 _OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
+#: Namespaces that Kubernetes never deletes.
+NOT_DELETED = frozenset({"default", "kube-system", "kube-public"})
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 
@@ -191,7 +193,7 @@ class Verbs:
         stored = self._store.get(target.kind, target.home, target.name or "")
         check_preconditions(target.kind, stored, options.get("preconditions") or {})
         gone = self._remove(target.kind, stored, options)
-        if target.kind is POD or is_deleted(gone):
+        if target.kind in {POD, NAMESPACE} or is_deleted(gone):
             return answer(gone)
         return success(target.kind.details(stored["metadata"]["name"]) | {"uid": stored["metadata"]["uid"]})
 
@@ -206,7 +208,12 @@ class Verbs:
         if kind is POD:
             return self._store.terminate(kind, stored)
         meta = stored["metadata"]
-        return self._store.delete(kind, meta.get("namespace", ""), meta["name"], orphan=options["orphan"])
+        if kind is NAMESPACE and meta["name"] in NOT_DELETED:
+            words = f'namespaces "{meta["name"]}" is forbidden: this namespace may not be deleted'
+            raise Forbidden(words, kind.details(meta["name"]))
+        namespace, policy = meta.get("namespace", ""), options["propagationPolicy"]
+        orphan, foreground = policy == "Orphan", policy == "Foreground"
+        return self._store.delete(kind, namespace, meta["name"], orphan=orphan, foreground=foreground)
 
     def _log(self, request: Request, target: Target) -> Response:
         pod = self._store.get(POD, target.home, target.name or "")
@@ -301,7 +308,7 @@ def _repeated(request: Request, kind: Kind, raw: bytes) -> tuple[str, ...]:
 
 
 def _delete_options(request: Request) -> Mapping[str, Any]:
-    """What a DELETE says, in its body or its query, with `dryRun` and `orphan` as truths."""
+    """What a DELETE says, in its body or its query, with `dryRun` as a truth."""
     raw = request.get_data()
     options = read_object(raw, request.mimetype) if raw.strip() else {}
     preconditions = options.get("preconditions") or {}
@@ -313,4 +320,4 @@ def _delete_options(request: Request) -> Mapping[str, Any]:
     dry_run = options.get("dryRun") or request.args.getlist("dryRun")
     if not isinstance(dry_run, list):
         raise UserError("dryRun must be a list")
-    return {"preconditions": preconditions, "dryRun": _dry_run(dry_run), "orphan": propagation == "Orphan"}
+    return {"preconditions": preconditions, "dryRun": _dry_run(dry_run), "propagationPolicy": propagation}

@@ -81,7 +81,7 @@ def test_admission_speaks_through_the_api(api: Api) -> None:
         ("PATCH", KSVC),
         ("POST", HELLO),
         ("PUT", HELLO + "/status"),
-        ("DELETE", "/api/v1/namespaces/default"),
+        ("DELETE", "/api/v1/namespaces"),
     ],
 )
 def test_a_verb_that_a_resource_does_not_know(api: Api, method: str, path: str) -> None:
@@ -259,6 +259,7 @@ def test_what_is_the_servers_is_not_taken_from_a_document(api: Api) -> None:
 def test_lists_are_of_what_the_selectors_say(api: Api) -> None:
     for name in ("a", "b"):
         api("POST", KSVC, manifest(name) | {"metadata": {"name": name, "labels": {"app": name}}})
+    api("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
     api("POST", "/apis/serving.knative.dev/v1/namespaces/other/services", manifest("a"))
     everywhere = "/apis/serving.knative.dev/v1/services"
 
@@ -273,15 +274,6 @@ def test_lists_are_of_what_the_selectors_say(api: Api) -> None:
     assert names(everywhere + "?fieldSelector=metadata.name%3Da") == ["default/a", "other/a"]
     assert names(everywhere + "?labelSelector=app%20in%20(b)") == ["default/b"]
     assert error(api("GET", everywhere + "?labelSelector=%28"))[:2] == (400, "BadRequest")
-
-
-def test_a_namespace_comes_to_be_with_what_is_first_in_it(api: Api) -> None:
-    assert error(api("GET", "/api/v1/namespaces/shop"))[2] == 'namespaces "shop" not found'
-    api("POST", "/api/v1/namespaces/shop/configmaps", {"metadata": {"name": "a"}, "data": {"k": "v"}})
-    assert api("GET", "/api/v1/namespaces/shop")[1]["status"] == {"phase": "Active"}
-    assert api("POST", "/api/v1/namespaces", {"metadata": {"name": "own"}})[0] == 201
-    names = [item["metadata"]["name"] for item in api("GET", "/api/v1/namespaces")[1]["items"]]
-    assert {"default", "kube-system", "shop", "own"} <= set(names)
 
 
 @pytest.mark.parametrize(

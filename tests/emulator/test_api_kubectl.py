@@ -265,6 +265,8 @@ def test_an_owner_can_leave_what_it_owns_behind(run: Kubectl, emulator: Emulator
 
 def test_create_sends_protobuf(run: Kubectl) -> None:
     run("create", "ns", "made")
+    missing = run("create", "configmap", "map", "-n", "none", "--from-literal=k=v", fails=True).stderr
+    assert 'namespaces "none" not found' in missing
     run("create", "secret", "generic", "keys", "-n", "made", "--from-literal=one=ä", "--from-literal=none=")
     assert document(run, "secret", "keys", "-n", "made")["data"] == {"one": "w6Q=", "none": ""}
     run("create", "configmap", "map", "-n", "made", "--from-literal=k=v")
@@ -273,7 +275,10 @@ def test_create_sends_protobuf(run: Kubectl) -> None:
     run("create", "configmap", "map", "-n", "made", "--from-literal=k=v", "--dry-run=server", fails=True)
     run("apply", "-f", "-", document=stored | {"data": {"k": "w"}, "metadata": {"name": "map", "namespace": "made"}})
     assert document(run, "configmap", "map", "-n", "made")["data"] == {"k": "w"}
-    run("delete", "configmap", "map", "-n", "made")
+    run("create", "-n", "made", "-f", "-", document=manifest("inside"))
+    assert run("delete", "ns", "made").stdout == 'namespace "made" deleted\n'
+    assert not document(run, "ksvc,cm,secrets,rev,pods", "-n", "made")["items"]
+    run("get", "ns", "made", fails=True)
 
 
 def test_explain_and_api_resources(run: Kubectl) -> None:
