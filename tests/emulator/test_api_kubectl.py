@@ -313,7 +313,9 @@ def test_diff_dry_run_and_edit(run: Kubectl, environment: dict[str, str], tmp_pa
     stored = document(run, "ksvc", "edited")
     assert stored["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "edited"}]
     file = tmp_path / "raw.json"
-    file.write_text(json.dumps(stored | {"metadata": stored["metadata"] | {"labels": {"by": "hand"}}}))
+    stored["metadata"] |= {"labels": {"by": "hand"}}
+    del stored["metadata"]["resourceVersion"]  # statuses are written meanwhile
+    file.write_text(json.dumps(stored))
     run("replace", "--raw", "/apis/serving.knative.dev/v1/namespaces/default/services/edited", "-f", str(file))
     assert document(run, "ksvc", "edited")["metadata"]["labels"] == {"by": "hand"}
     run("delete", "ksvc", "edited")
