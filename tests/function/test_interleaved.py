@@ -164,6 +164,21 @@ def test_n10_random_logins_have_the_verdicts_of_bcrypt() -> None:
     assert min(told) > CASES // 10
 
 
+@pytest.mark.parametrize("count", range(14))
+def test_n10_any_number_of_logins_of_mixed_costs_have_the_verdicts_of_bcrypt(count: int) -> None:
+    passwords = [b"%d" % number for number in range(count)]
+    logins = [(password, hashed(password, random.randrange(4, 7))) for password in passwords]
+    logins = [(random.choice((password, *passwords)), stored) for password, stored in logins]
+    random.shuffle(logins)
+    verdicts: dict[int, bool] = {}
+    for cost in (b"04", b"05", b"06"):
+        places = [place for place, (_, stored) in enumerate(logins) if stored[4:6] == cost]
+        for start in range(0, len(places), KERNEL.WIDTH):
+            batch = places[start : start + KERNEL.WIDTH]
+            verdicts |= zip(batch, KERNEL.verify_many([logins[place] for place in batch]), strict=True)
+    assert [verdicts[place] for place in range(count)] == [bcrypt.checkpw(*login) for login in logins]
+
+
 def mutated(chance: random.Random, stored: bytes) -> bytes:
     text = bytearray(stored)
     for _ in range(chance.randrange(1, 4)):
