@@ -151,10 +151,10 @@ def ask(stage: Stage, line: Line) -> None:
 
 
 def leave(stage: Stage, line: Line) -> None:
-    """`leave WORD 2`: the first 2 of those clients that have no answer yet go away."""
+    """`leave WORD 2`: the last 2 of those clients that have no answer yet go away."""
     name, number = line.words
     assert stage.live
-    for client in [each for each in stage.clients[name] if not each.over][: int(number)]:
+    for client in [each for each in stage.clients[name] if not each.over][-int(number) :]:
         client.go()
     stage.live.run_until(stage.now)
 
