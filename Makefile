@@ -48,7 +48,7 @@ test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
 
-fidelity: $(VENV)/dev ## compare the emulator's decisions with Knative's own, as recorded in tests/vectors: VECTORS=/folder for others
+fidelity: $(VENV)/dev ## compare the emulator's decisions with Knative's own, as recorded in tests/vectors: VECTORS=/folder for others, PAGE=1 to write docs/fidelity.md
 	@PYTHONPATH=tests/support $(BIN)/python -m fidelity.report
 
 prove: $(VENV)/dev ## break one line for each promise of docs/contract.md, and see its tests turn red: ID="a2 t5" for some

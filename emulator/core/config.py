@@ -1,5 +1,6 @@
 """config-autoscaler and config-gc: how revisions scale, and how long they stay. Durations are seconds."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +11,16 @@ from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.gotext import (
     format_duration,
+    format_fixed,
     format_float,
     parse_bool,
     parse_duration,
+    parse_float,
     parse_int32,
     parse_int64,
     parse_uint64,
 )
-from emulator.core.settings import ConfigError, load, parse_finite, setting
+from emulator.core.settings import ConfigError, load, rows, setting
 
 TARGET_MIN: Final = 0.01
 """Least target of any metric: below it the number of instances would be noise."""
@@ -32,7 +35,7 @@ _BOOL: Final = "Go bool text: 1 t T true TRUE True / 0 f F false FALSE False; an
 
 
 def _parse_fraction(text: str) -> float:
-    value = parse_finite(text)
+    value = parse_float(text)
     return value / 100 if value > 1 else value
 
 
@@ -54,12 +57,12 @@ class AutoscalerConfig:
     max_scale_up_rate: float = setting(
         "max-scale-up-rate",
         "1000",
-        parse_finite,
+        parse_float,
         "> 1",
         "largest multiple of the ready instances one decision may want",
     )
     max_scale_down_rate: float = setting(
-        "max-scale-down-rate", "2", parse_finite, "> 1", "largest divisor of the ready instances in one decision"
+        "max-scale-down-rate", "2", parse_float, "> 1", "largest divisor of the ready instances in one decision"
     )
     container_concurrency_target_fraction: float = setting(
         "container-concurrency-target-percentage",
@@ -71,31 +74,31 @@ class AutoscalerConfig:
     container_concurrency_target_default: float = setting(
         "container-concurrency-target-default",
         "100",
-        parse_finite,
+        parse_float,
         "percentage*default must be >= 0.01",
         "concurrency one instance is taken to bear when containerConcurrency is 0",
     )
     rps_target_default: float = setting(
-        "requests-per-second-target-default", "200", parse_finite, ">= 0.01", "the same for the rps metric"
+        "requests-per-second-target-default", "200", parse_float, ">= 0.01", "the same for the rps metric"
     )
     target_burst_capacity: float = setting(
         "target-burst-capacity",
         "211",
-        parse_finite,
+        parse_float,
         "-1 or >= 0",
         "burst that must fit into instances without queueing, else the activator stays in the path;"
         " 0 takes it out whenever there is an instance, -1 keeps it in for ever",
     )
     panic_window_percentage: float = setting(
-        "panic-window-percentage", "10", parse_finite, "[1,100]", "panic window as a percentage of the stable window"
+        "panic-window-percentage", "10", parse_float, "[1,100]", "panic window as a percentage of the stable window"
     )
     activator_capacity: float = setting(
-        "activator-capacity", "100", parse_finite, ">= 1", "concurrent requests one activator is taken to bear"
+        "activator-capacity", "100", parse_float, ">= 1", "concurrent requests one activator is taken to bear"
     )
     panic_threshold_percentage: float = setting(
         "panic-threshold-percentage",
         "200",
-        parse_finite,
+        parse_float,
         "no check in the ConfigMap (annotation: [110,1000])",
         "wanted / ready instances from which on there is panic",
     )
@@ -143,6 +146,11 @@ class AutoscalerConfig:
         for faults in (_delay_faults, _target_faults, _rate_and_window_faults, _scale_faults):
             for fault in faults(self):
                 raise ConfigError(fault)
+        for name, row in rows(type(self)):
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                # Knative takes some of them, and nothing can be counted with them.
+                raise ConfigError(f"{row.key} = {format_float(value)} is not a finite number")
 
 
 def _delay_faults(c: AutoscalerConfig) -> Iterator[str]:
@@ -165,10 +173,11 @@ def _target_faults(c: AutoscalerConfig) -> Iterator[str]:
     if c.target_burst_capacity < 0 and c.target_burst_capacity != -1:
         yield (
             "target-burst-capacity must be either non-negative or -1 (for unlimited),"
-            f" was: {c.target_burst_capacity:.6f}"
+            f" was: {format_fixed(c.target_burst_capacity)}"
         )
     if fraction <= 0 or fraction > 1:
-        yield f"container-concurrency-target-percentage = {fraction:.6f} is outside of valid range of (0, 100]"
+        percentage = format_fixed(fraction)
+        yield f"container-concurrency-target-percentage = {percentage} is outside of valid range of (0, 100]"
     if target < TARGET_MIN:
         yield (
             "container-concurrency-target-percentage and container-concurrency-target-default yield target"

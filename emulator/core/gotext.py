@@ -6,6 +6,7 @@ Knative's ConfigMaps and annotations are texts that Go parses, so what is accept
 import json
 import math
 import re
+from decimal import Decimal
 from typing import Final
 
 _INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -76,6 +77,8 @@ def parse_float(text: str) -> float:
         number = float.fromhex(text) if _HEX_FLOAT.fullmatch(text) else float(_NOT_GO.sub("?", text))
     except ValueError:
         raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax") from None
+    except OverflowError:
+        number = math.inf
     if math.isinf(number) and not _INFINITY.fullmatch(text):
         raise OutOfRangeError(f"strconv.ParseFloat: parsing {quote(text)}: value out of range")
     return number
@@ -133,8 +136,14 @@ def format_float(number: float) -> str:
     if math.isinf(number):
         return "+Inf" if number > 0 else "-Inf"
     if number.is_integer() and abs(number) < 1e21:
-        return str(int(number))
+        # The shortest digits that give the number, and zeros for the rest.
+        return format(Decimal(repr(number)).to_integral_value(), "f")
     return repr(number)
+
+
+def format_fixed(number: float) -> str:
+    """A float64 as fmt's %f writes it."""
+    return f"{number:.6f}" if math.isfinite(number) else format_float(number)
 
 
 def quote(text: str) -> str:

@@ -34,6 +34,16 @@ def test_a_selector_must_be_of_texts_or_of_what_becomes_one() -> None:
         DomainConfig.parse({"example.com": "selector:\n  env: [1]\n"})
 
 
+def test_what_is_infinite_is_refused_in_knatives_words_where_it_refuses_it() -> None:
+    for data, error in (
+        ({"max-scale-down-rate": "-Inf"}, "max-scale-down-rate = -Inf, must be greater than 1.0"),
+        ({"target-burst-capacity": "-Inf"}, "target-burst-capacity must be either non-negative or -1 .*, was: -Inf"),
+        ({"container-concurrency-target-percentage": "Inf"}, "percentage = .Inf is outside of valid range"),
+    ):
+        with pytest.raises(ConfigError, match=error):
+            load(AutoscalerConfig, data)
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [

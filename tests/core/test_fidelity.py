@@ -11,6 +11,7 @@ import pytest
 from fidelity import COMPARISONS
 from fidelity.comparison import Comparison
 from fidelity.falsify import falsified, places, unnoticed
+from fidelity.page import PAGE, page
 from fidelity.report import compared
 from fidelity.vectors import folder, names, recorded
 
@@ -68,3 +69,8 @@ def test_the_command_tells_the_first_difference_and_fails(tmp_path: Path) -> Non
     assert [line for line in bad.stdout.splitlines() if line.split()[-1] == "1"] == [
         line for line in bad.stdout.splitlines() if line.startswith(("gc.json", " " * 36)) and "recorded" not in line
     ]
+
+
+@pytest.mark.skipif("VECTORS" in os.environ, reason="the page tells of the vectors that are kept here")
+def test_the_page_is_as_it_would_be_written() -> None:
+    assert PAGE.read_text() == page([compared(each) for each in COMPARISONS]), "make fidelity PAGE=1 writes it anew"

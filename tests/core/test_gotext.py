@@ -94,3 +94,13 @@ def test_booleans_and_quotes() -> None:
     with pytest.raises(ValueError, match=r'^strconv\.ParseBool: parsing "yes": invalid syntax$'):
         parse_bool("yes")
     assert quote('a"ü') == '"a\\"ü"'
+
+
+def test_floats_with_many_digits_are_the_shortest_and_zeros() -> None:
+    assert format_float(1.2345678901234567e20) == "123456789012345670000"
+    assert format_float(-0.0) == "-0"
+
+
+def test_a_hexadecimal_float_may_not_overflow() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        parse_float("0x1p2000")

@@ -4,7 +4,7 @@
     comparison   what a comparison is, and how a difference is told
     scaling admission config routes requests revisions    the comparisons
     falsify      each way to change one expected value
-    report       what `make fidelity` prints
+    report       what `make fidelity` prints; page: docs/fidelity.md
 
 `COMPARISONS` has them all; the tests in tests/core and `make fidelity` run the same ones.
 """

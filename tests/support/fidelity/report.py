@@ -1,5 +1,6 @@
 """What `make fidelity` prints: each file of vectors with its cases, those that agree, and the first that does not."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ def main() -> int:
     print(f"Knative's decisions as recorded in {folder()}, and the emulator's:")
     results = [compared(comparison) for comparison in COMPARISONS]
     print("\n".join(lines(results)))
+    if os.environ.get("PAGE"):
+        from fidelity.page import write  # noqa: PLC0415 - it is made of what is here
+
+        print(f"Wrote {write(results)}.")
     if unknown := names() - {comparison.file for comparison in COMPARISONS}:
         print(f"No comparison reads {', '.join(sorted(unknown))}.")
     return 1 if unknown or any(result.differing for result in results) else 0
