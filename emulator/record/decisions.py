@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from emulator.core.annotations import SERVICE_LABEL
 from emulator.core.scaler import Condition
-from emulator.record.rows import Average, Decision, Instances
+from emulator.record.rows import AnyRow, Average, Decision, Instances
 from emulator.revision import RevisionController
+
+_Row = TypeVar("_Row", bound=AnyRow)
 
 
 def decision_row(revision: RevisionController, now: float, started: float) -> Decision:
@@ -69,6 +71,16 @@ def service_of(revision: Mapping[str, Any]) -> str | None:
     meta = revision.get("metadata", {})
     service = meta.get("labels", {}).get(SERVICE_LABEL)
     return f"{meta['namespace']}/{service}" if service else None
+
+
+def since(row: _Row, begin: float) -> _Row:
+    """The same row in a record that begins so many seconds later."""
+    moments = {
+        name: value - begin
+        for name in ("t", "decided", "panic_since", "panic_until")
+        if (value := getattr(row, name, None)) is not None
+    }
+    return replace(row, **moments)
 
 
 def same(row: Decision, before: Decision | None) -> bool:

@@ -12,7 +12,8 @@ import msgspec
 from gevent import Greenlet, sleep, spawn
 from gevent.threadpool import ThreadPool
 
-from emulator.errors import MachineError, UserError
+from emulator.errors import MachineError
+from emulator.record.file import create
 from emulator.record.rows import AnyRow, Gap, Header
 
 #: Seconds between two writes: what a crash may cost, against a system call for each request.
@@ -23,23 +24,21 @@ ROWS_WAITING = 50_000
 
 
 class Writer:
-    """Writes to a file that it makes, and that only this user may read.
+    """Writes to a file that it makes.
 
     When the disk takes no more it says so on standard error, once, and requests go on unrecorded.
     """
 
     def __init__(self, file: Path, header: Header) -> None:
-        """Raises UserError where the file exists: no run's record is to be written over, or into, another's."""
+        """Raises UserError where the file exists, MachineError where it can't be written."""
         self._file = file
         self._encoder = msgspec.json.Encoder()
         self._rows: list[AnyRow] = []
         self._lost = self._size = self._kept = 0
         self._ended = False
+        self._descriptor = create(file)
         try:
-            self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self._write(self._encoder.encode_lines([header]), 0)
-        except FileExistsError:
-            raise UserError(f"{file} is there already: name another file with --record, or remove it") from None
         except OSError as error:
             raise MachineError(f"can't record to {file}: {error.strerror}") from error
         self._pool = ThreadPool(1)

@@ -13,7 +13,8 @@ from emulator.api.store import Object
 from emulator.core.settings import ConfigError
 from emulator.errors import UserError
 from emulator.manifests import read_manifests
-from emulator.record.reader import read
+from emulator.record.file import write
+from emulator.record.reader import Record, read
 from emulator.settings import read_settings
 from emulator.simulation import terminal
 from emulator.simulation.engine import Run, service_of, side_by_side, start
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     if options.sweep:
         variants = _swept(options, variants[0][1])
     results = side_by_side([_started(options, documents, title) for title, documents in variants])
+    if options.record:
+        write(options.record, Record(results[0].header, results[0].rows))
     best = None if options.p99 is None else cheapest(results, options.p99)
     if options.json:
         found = [document(result) for result in results]

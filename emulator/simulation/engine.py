@@ -12,6 +12,7 @@ from emulator.api.kinds import Kind
 from emulator.api.store import Object
 from emulator.core.autoscaler import UNKNOWN_SCALE
 from emulator.errors import UserError
+from emulator.record.decisions import since
 from emulator.record.rows import AnyRow, Decision, Header, Instances
 from emulator.revision import RevisionController
 from emulator.simulation.load import HASH_SECONDS, SERVICE_SECONDS, Arrivals, Clients, Phase, Phases, Recorded
@@ -151,8 +152,9 @@ class Run:
         self._begin = self._counted_at = self._clock.now()
         self._used = self.world.node.used()
         history = self.world.controller.history
+        passed = self._begin - history.header.started
         for row in history.record().rows:
-            self._tell(row)
+            self._tell(since(row, passed))
         self.result.header = history.header = Header(started=self._begin, config=self._config_maps)
         self.result.decisions.clear()
         history.tell = self._tell
@@ -292,6 +294,7 @@ class Run:
 
     def _tell(self, row: AnyRow) -> None:
         """Write down what the controller has done."""
+        self.result.rows.append(row)
         if isinstance(row, Decision):
             before = self._wanted.get(row.revision, row.wanted)
             self._wanted[row.revision] = row.wanted

@@ -31,6 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     load("--trace", type=Path, metavar="FILE", help="recorded requests (JSON lines) instead")
     load("--even", action="store_true", help="requests come like a metronome, and not at random")
     load("--to", metavar="NAME", help="Service that the load goes to, where the manifests have several")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write what was decided to a new file, for `explain --file FILE`"
+    )
     add_model(parser)
     question = parser.add_argument_group("questions").add_argument
     question(

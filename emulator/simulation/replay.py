@@ -14,9 +14,6 @@ from functools import partial
 from itertools import chain
 from math import ceil
 from statistics import median
-from typing import Any
-
-from msgspec.structs import replace
 
 from emulator.api import kinds
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, SERVICE_LABEL
@@ -24,12 +21,13 @@ from emulator.core.instance import ALIVE, Phase
 from emulator.core.settings import ConfigError
 from emulator.errors import UserError
 from emulator.manifests import read_manifests
+from emulator.record.decisions import since
 from emulator.record.reader import Record, read
 from emulator.record.rows import Applied, Arrival, Decision, Header, Instances
 from emulator.settings import read_settings
 from emulator.simulation import terminal
 from emulator.simulation.command import Documents, document, machine
-from emulator.simulation.engine import simulate
+from emulator.simulation.engine import side_by_side, start
 from emulator.simulation.load import Recorded, recorded
 from emulator.simulation.plane import OK
 from emulator.simulation.result import LOST, Decided, Result, Second
@@ -62,21 +60,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _simulated(options: argparse.Namespace, record: Record, load: Recorded, notes: list[str]) -> Iterator[Result]:
+def _simulated(options: argparse.Namespace, record: Record, load: Recorded, notes: list[str]) -> list[Result]:
     """What the recorded manifests make of the load, and what the other ones do. Raises ConfigError."""
     config = record.header.config
-    again = partial(simulate, load=load, machine=machine(options), seed=options.seed)
+    again = partial(start, load=load, machine=machine(options), seed=options.seed)
     manifests, changed = in_force(record, load.begin)
     notes += changed
+    runs = []
     if manifests:
-        yield again(manifests, config_maps=config, title="simulated, as it was")
+        runs.append(again(manifests, config_maps=config, title="simulated, as it was"))
     elif not options.against:
         raise UserError(f"{options.file} holds no manifest: name one with --against")
     if options.against:
         other = read_manifests(options.against, options.namespace)
         notes += [f"no manifest makes {name}: what came to it is answered 404" for name in _missing(load, other)]
         config = read_settings(options.config).config if options.config else config
-        yield again(other, config_maps=config, title=" ".join(options.against))
+        runs.append(again(other, config_maps=config, title=" ".join(options.against)))
+    return side_by_side(runs)
 
 
 def _ready_at(record: Record, at: float) -> int:
@@ -153,7 +153,7 @@ def as_recorded(record: Record, load: Recorded) -> Result:
     wanted: dict[str, int] = {}
     for row in record.of(Decision):
         if row.revision in revisions and row.t >= begin:
-            result.decisions.append(Decided(wanted.get(row.revision, row.wanted), _since(row, begin)))
+            result.decisions.append(Decided(wanted.get(row.revision, row.wanted), since(row, begin)))
         if row.revision in revisions:
             wanted[row.revision] = row.wanted
     return result
@@ -206,12 +206,3 @@ def _alive(row: Instances) -> int:
 
 def _end(load: Recorded) -> float:
     return max(it.t + it.latency for it in load.arrivals)
-
-
-def _since(row: Decision, begin: float) -> Decision:
-    moments: dict[str, Any] = {
-        name: value - begin
-        for name in ("t", "decided", "panic_since", "panic_until")
-        if (value := getattr(row, name)) is not None
-    }
-    return replace(row, **moments)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from emulator.record.rows import Decision, Header
+from emulator.record.rows import AnyRow, Decision, Header
 
 #: Statuses of requests that an instance did not answer, in words.
 LOST: Final[Mapping[int, str]] = {
@@ -84,7 +84,8 @@ class Decided(NamedTuple):
 class Result:
     """A run. `title` says of what, `seconds` how long it was watched from the beginning of the load.
 
-    `decisions` leaves out those that say what the one before said. `header` is the one of their record.
+    `decisions` leaves out those that say what the one before said. `header` and `rows` are what `explain` reads, with
+    negative moments before the load.
     """
 
     title: str
@@ -94,6 +95,7 @@ class Result:
     series: list[Second] = field(default_factory=list)
     decisions: list[Decided] = field(default_factory=list)
     header: Header = field(default_factory=Header)
+    rows: list[AnyRow] = field(default_factory=list)
     #: Seconds that instances existed, in sum; core-seconds that they computed, and that they were promised.
     instance_seconds: float = 0.0
     core_seconds: float = 0.0

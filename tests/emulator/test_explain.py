@@ -1,18 +1,21 @@
 """Explanations of situations on the simulated clock: each number that is said is the decision's."""
 
 from datetime import UTC, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from running import manifest
 from simulated import START, Simulated
 
+from emulator.cli import main
 from emulator.core.limits import Limit
 from emulator.core.revision import RevisionKey
 from emulator.errors import UserError
 from emulator.record.explain import explain, revisions
 from emulator.record.moments import Moment, moment
-from emulator.record.reader import Record
+from emulator.record.reader import Record, read
 from emulator.record.rows import Decision
 from emulator.simulation.plane import Work
 
@@ -171,3 +174,21 @@ def test_moments_are_taken_as_people_say_them(text: str, second: float) -> None:
 def test_another_moment_is_refused() -> None:
     with pytest.raises(UserError, match="'noon' is no moment: say -30s"):
         moment("noon", START, 100.0, EAST)
+
+
+def test_a_simulation_is_explained_like_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hello.yaml").write_text(yaml.safe_dump(manifest(annotations=key(target="2"))))
+    file = tmp_path / "sim.jsonl"
+    said = ["simulate", "-f", str(tmp_path / "hello.yaml"), "--load", "20 rps 30s", "--service", "500ms"]
+    assert main([*said, "--record", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["explain", "hello", "--file", str(file), "--at", "20s"]) == 0
+    told = capsys.readouterr().out
+    decision = [row for row in read(file).of(Decision) if row.t <= 20][-1]
+    assert decision.stable
+    assert f"averaged {decision.stable.average:.2f}; an instance should get 1.4" in told
+    assert f"had {decision.wanted} instances" in told
+    assert main(["explain", "hello", "--file", str(file), "--at", "0s"]) == 0
+    assert "had none, and 0 wanted" in capsys.readouterr().out
+    assert main([*said, "--record", str(file)]) == 1
+    assert "is there already" in capsys.readouterr().err
