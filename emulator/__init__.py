@@ -10,5 +10,6 @@ Read in this order:
     record/       what happened, as rows: written to a file, explained in sentences
     controller.py observe -> plan -> act; the only writer of status
     simulation/   the same decisions on simulated time, under modelled load
+    drawing/      charts and the page that they are on
     cli.py        `knative-emulator up | apply | get | delete | logs | status | explain | simulate | replay`
 """

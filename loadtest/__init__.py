@@ -9,8 +9,7 @@
     watch.py       what the emulator says of itself, twice a second
     ledger.py      what became of each login, against the server's own count
     series.py      both as series over time
-    charts.py      series as SVG
-    report.py      the page
+    report.py      the page, drawn by emulator.drawing
 
 Nothing but people.py and run.py imports locust, which patches the standard library when it is imported.
 """

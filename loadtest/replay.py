@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emulator.record import reader
 from emulator.record.rows import Arrival, Instances
-from loadtest.series import percentile
+from emulator.simulation.result import percentile
 from loadtest.shapes import SHAPES, arrivals
 from loadtest.target import LOGIN, Ask, TargetError
 

@@ -3,18 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from pathlib import Path
-from string import Template
 
-from loadtest.charts import Chart, Point, stairs
+from emulator.drawing import page as drawing
+from emulator.drawing.charts import Chart, Point, stairs
+from emulator.drawing.page import PERCENTILES, decisions, duration, figure, section, thin
+from emulator.simulation.result import percentile
 from loadtest.ledger import Outcome, Reconciliation
-from loadtest.series import KINDS, Column, columns, kind, percentile
+from loadtest.series import KINDS, Column, columns, kind
 from loadtest.watch import Sample, Step, steps
-
-TEMPLATE = Path(__file__).with_name("report.html")
-#: The lines of the latency chart.
-PERCENTILES = {"p50": 50, "p90": 90, "p99": 99}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +44,12 @@ def page(run: Run) -> str:
     figures = [_offered(run, cut), _answered(run, cut)]
     sections = [_outcomes(run), _counts(run)]
     if run.samples:
-        decisions = steps(run.samples)
-        figures.append(_instances(run, decisions))
-        sections.insert(0, _decisions(decisions))
+        found = steps(run.samples)
+        figures.append(_instances(run, found))
+        sections.insert(0, decisions((it.at, it.before, it.after, it.reason) for it in found))
     figures += [_queue(run, cut), _latency(run, cut)]
-    said, css = verdict(run.reconciliation, run.noun)
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(run.title),
-        subtitle=escape(run.subtitle),
-        verdict=escape(said),
-        verdict_class=css,
-        tiles="".join(f'<div class="tile"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for k, v in _tiles(run)),
-        figures="\n".join(figures),
-        sections="\n".join(sections),
-    )
+    said = verdict(run.reconciliation, run.noun)
+    return drawing.page(run.title, run.subtitle, said, tiles=_tiles(run), figures=figures, sections=sections)
 
 
 def verdict(found: Reconciliation, noun: str) -> tuple[str, str]:
@@ -79,9 +67,9 @@ def _tiles(run: Run) -> Iterable[tuple[str, str]]:
     yield f"{'logged in' if run.noun == 'logins' else 'answered 2xx or 3xx'}, of {len(run.moments)}", str(done)
     if latencies := sorted(outcome.latency for outcome in run.outcomes):
         first = min(outcome.ended for outcome in run.outcomes) - run.moments[0]
-        yield "first arrival to first answer", _seconds(first)
-        yield "half of them answered within", _seconds(percentile(latencies, 50))
-        yield "99 % answered within", _seconds(percentile(latencies, 99))
+        yield "first arrival to first answer", duration(first)
+        yield "half of them answered within", duration(percentile(latencies, 50))
+        yield "99 % answered within", duration(percentile(latencies, 99))
     if run.samples:
         yield "most instances ready", str(max(sample.ready for sample in run.samples))
 
@@ -92,7 +80,7 @@ def _offered(run: Run, cut: Sequence[Column]) -> str:
     chart.area("offered", stairs(rates, cut[-1].end))
     chart.line("offered", stairs(rates, cut[-1].end))
     chart.point_at(((it.begin, it.end), _note(it, [f"{it.offered} came"])) for it in cut)
-    return _figure(f"Offered: {run.noun} per second that were meant to begin", [], chart)
+    return figure(f"Offered: {run.noun} per second that were meant to begin", [], chart)
 
 
 def _answered(run: Run, cut: Sequence[Column]) -> str:
@@ -108,18 +96,18 @@ def _answered(run: Run, cut: Sequence[Column]) -> str:
         for it in cut
     )
     seen = {kind for column in cut for kind in column.answers}
-    return _figure("Answered, per second", [(kind, words) for kind, words in KINDS.items() if kind in seen], chart)
+    return figure("Answered, per second", [(kind, words) for kind, words in KINDS.items() if kind in seen], chart)
 
 
-def _instances(run: Run, decisions: Sequence[Step]) -> str:
+def _instances(run: Run, found: Sequence[Step]) -> str:
     samples = run.samples
     chart = Chart("instances", run.seconds, max(max(s.wanted, s.ready) for s in samples), whole=True)
     chart.area("ready", stairs([(s.at, s.ready) for s in samples], run.seconds))
     chart.line("ready", stairs([(s.at, s.ready) for s in samples], run.seconds))
     chart.line("wanted", stairs([(s.at, s.wanted) for s in samples], run.seconds))
-    for number, step in enumerate(decisions, 1):
+    for number, step in enumerate(found, 1):
         chart.mark((step.at, step.after), str(number), f"{step.at:.1f} s: {step.before} to {step.after}. {step.reason}")
-    return _figure("Instances", [("wanted thin", "wanted, with the decisions below"), ("ready", "ready")], chart)
+    return figure("Instances", [("wanted thin", "wanted, with the decisions below"), ("ready", "ready")], chart)
 
 
 def _queue(run: Run, cut: Sequence[Column]) -> str:
@@ -133,7 +121,7 @@ def _queue(run: Run, cut: Sequence[Column]) -> str:
         chart.line("waiting", waiting)
         keys.append(("waiting", "of those, waiting for an instance or for room in one"))
     chart.point_at(((it.begin, it.end), _note(it, [f"{it.open} open at its end"])) for it in cut)
-    return _figure(f"{run.noun.capitalize()} in hand", keys, chart)
+    return figure(f"{run.noun.capitalize()} in hand", keys, chart)
 
 
 def _latency(run: Run, cut: Sequence[Column]) -> str:
@@ -148,31 +136,11 @@ def _latency(run: Run, cut: Sequence[Column]) -> str:
     chart.point_at(
         (
             (it.begin, it.end),
-            _note(it, [f"{name} {_seconds(percentile(it.latencies, q))}" for name, q in PERCENTILES.items()]),
+            _note(it, [f"{name} {duration(percentile(it.latencies, q))}" for name, q in PERCENTILES.items()]),
         )
         for it in answered
     )
-    return _figure("Seconds from the moment that was meant, by when the answer was there", _thin(PERCENTILES), chart)
-
-
-def _thin(names: Iterable[str]) -> list[tuple[str, str]]:
-    return [(f"{name} thin", name) for name in names]
-
-
-def _figure(title: str, keys: Iterable[tuple[str, str]], chart: Chart) -> str:
-    legend = "".join(
-        f'<span class="key {css.split()[0]}"><i class="{" ".join(css.split()[1:])}"></i>{escape(words)}</span>'
-        for css, words in keys
-    )
-    return f"<figure><figcaption><h2>{escape(title)}</h2>{legend}</figcaption>{chart.svg()}</figure>"
-
-
-def _decisions(decisions: Sequence[Step]) -> str:
-    rows = [
-        (str(number), f"{it.at:.1f} s", f"{it.before} → {it.after}", it.reason)
-        for number, it in enumerate(decisions, 1)
-    ]
-    return _section("What the autoscaler decided, and why", ("", "at", "wanted", "reason"), rows, numeric=2)
+    return figure("Seconds from the moment that was meant, by when the answer was there", thin(PERCENTILES), chart)
 
 
 def _outcomes(run: Run) -> str:
@@ -184,9 +152,9 @@ def _outcomes(run: Run) -> str:
         latencies.sort()
         words = " ".join(filter(None, [str(status) if status else "no status", error]))
         share = f"{100 * len(latencies) / len(run.moments):.1f} %"
-        timing = (_seconds(percentile(latencies, percent)) for percent in (50, 99, 100))
+        timing = (duration(percentile(latencies, percent)) for percent in (50, 99, 100))
         rows.append((words, str(len(latencies)), share, *timing))
-    return _section("Outcomes by status", ("status", run.noun, "share", "p50", "p99", "slowest"), rows, numeric=5)
+    return section("Outcomes by status", ("status", run.noun, "share", "p50", "p99", "slowest"), rows, numeric=5)
 
 
 def _counts(run: Run) -> str:
@@ -199,26 +167,8 @@ def _counts(run: Run) -> str:
         ("answers of instances that the emulator counts", found.served),
     ]
     rows = [(words, str(count)) for words, count in counts if count is not None]
-    return _section("Reconciliation", ("count", run.noun), rows, numeric=1)
-
-
-def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: int) -> str:
-    """A table of which so many columns after the first are numbers."""
-
-    def cells(tag: str, row: Sequence[str]) -> str:
-        openings = (f'<{tag} class="n">' if 1 <= index <= numeric else f"<{tag}>" for index in range(len(row)))
-        return "".join(f"{opening}{escape(cell)}</{tag}>" for opening, cell in zip(openings, row, strict=True))
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return (
-        f'<section><h2>{escape(title)}</h2><div class="scroll"><table>'
-        f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table></div></section>"
-    )
+    return section("Reconciliation", ("count", run.noun), rows, numeric=1)
 
 
 def _note(column: Column, words: Iterable[str]) -> str:
     return f"{column.begin:g} to {column.end:g} s: {', '.join(words)}"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -23,12 +23,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emulator.errors import EmulatorError
+from emulator.simulation.result import percentile
 from loadtest import report, watch
 from loadtest.deployment import SERVICE, Deployment, DeploymentError, deployment
 from loadtest.ledger import Reconciliation, reconcile, reconcile_answers
 from loadtest.people import Load
 from loadtest.replay import Plan, of_record, of_shape
-from loadtest.series import percentile
 from loadtest.shapes import SHAPES
 from loadtest.target import Account, TargetError, accounts, target
 from loadtest.watch import Sample

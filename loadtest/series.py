@@ -30,12 +30,6 @@ def kind(status: int) -> str:
     return exact.get(status) or {2: "ok", 3: "ok", 4: "refused"}.get(status // 100, "failed")
 
 
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent do not exceed (nearest rank); `ordered` is sorted and not empty."""
-    rank = -(-len(ordered) * percent // 100)
-    return ordered[max(0, int(rank) - 1)]
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """A short while.

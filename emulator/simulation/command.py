@@ -20,6 +20,7 @@ from emulator.simulation import terminal
 from emulator.simulation.engine import Run, service_of, side_by_side, start
 from emulator.simulation.load import Phases, Recorded, recorded
 from emulator.simulation.options import phases
+from emulator.simulation.page import page
 from emulator.simulation.result import Result
 from emulator.simulation.sweep import cheapest, variant
 from emulator.simulation.world import Machine
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         write(options.record, Record(results[0].header, results[0].rows))
     best = None if options.p99 is None else cheapest(results, options.p99)
+    if options.out:
+        _draw(options, results, terminal.verdict(best, options.p99) if options.p99 is not None else "")
     if options.json:
         found = [document(result) for result in results]
         json.dump(found[0] if len(found) == 1 else found, sys.stdout)
@@ -46,6 +49,15 @@ def run(options: argparse.Namespace) -> int:
         for line in _lines(options, results, best):
             print(line)
     return int(options.p99 is not None and best is None)
+
+
+def _draw(options: argparse.Namespace, results: list[Result], said: str) -> None:
+    load = f"the record {options.trace}" if options.trace else ", ".join(phase.text for phase in phases(options))
+    subtitle = f"{load}; seed {options.seed}"
+    try:
+        options.out.write_text(page(results, subtitle, said), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"can't write {options.out}: {error.strerror}") from error
 
 
 def _files(options: argparse.Namespace) -> list[list[str]]:

@@ -14,7 +14,7 @@ flatter whoever has to serve them. `even` is that metronome.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -37,12 +37,14 @@ class Arrivals:
         last: and at the end.
         seconds: how long it takes.
         hashed: each is a password to hash.
+        text: as it was written.
     """
 
     first: float
     last: float
     seconds: float
     hashed: bool = False
+    text: str = field(default="", compare=False)
 
     @property
     def count(self) -> int:
@@ -71,6 +73,7 @@ class Clients:
     count: int
     seconds: float
     times: Times | None = None
+    text: str = field(default="", compare=False)
 
 
 Phase = Arrivals | Clients
@@ -126,7 +129,7 @@ def _phase(text: str) -> Phase:
     for pattern, make in _FORMS.items():
         if match := re.fullmatch(pattern, text):
             try:
-                return make(*match.groups())
+                return replace(make(*match.groups()), text=text)
             except ValueError as error:
                 raise ValueError(f"{text!r}: {error}") from None
     forms = "`50 rps 60s`, `ramp 0..500 rps 60s`, `storm 100000 logins 60s`, `clients 50 500ms 90s` or `pause 30s`"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from emulator.drawing.page import duration
 from emulator.simulation.result import LOST, Column, Result, Second, columns, percentile
 from emulator.simulation.sweep import cost
 
@@ -58,7 +59,7 @@ def verdict(best: Result | None, p99: float) -> str:
     if best is None:
         return f"none {wanted}"
     spent, unit = cost(best)
-    return f"the cheapest that {wanted}: {best.title} ({spent:.0f} {unit}, p99 {time(best.latency(99))})"
+    return f"the cheapest that {wanted}: {best.title} ({spent:.0f} {unit}, p99 {duration(best.latency(99))})"
 
 
 FIGURES = (
@@ -83,7 +84,7 @@ FIGURES = (
 def figures(result: Result) -> list[str]:
     """In the order of FIGURES."""
     found = result.requests.latencies()
-    latencies = [time(percentile(found, percent)) if found else "-" for percent in (50, 90, 95, 99, 100)]
+    latencies = [duration(percentile(found, percent)) if found else "-" for percent in (50, 90, 95, 99, 100)]
     kinds = ", ".join(f"{count} x {LOST[status]}" for status, count in sorted(result.lost.items()))
     return [
         str(result.offered),
@@ -107,11 +108,6 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def time(seconds: float) -> str:
-    """A duration as people say it."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
 def _charts(result: Result) -> Iterator[str]:
     cut = columns(result, WIDTH)
 
@@ -124,7 +120,7 @@ def _charts(result: Result) -> Iterator[str]:
     yield from chart("instances", seconds(lambda it: it.instances), height=4)
     yield from chart("requests/s", spans(lambda it: it.offered / (it.end - it.begin)))
     yield from chart("waiting", seconds(lambda it: it.waiting))
-    yield from chart("p99", spans(lambda it: percentile(it.latencies, 99) if it.latencies else 0.0), unit=time)
+    yield from chart("p99", spans(lambda it: percentile(it.latencies, 99) if it.latencies else 0.0), unit=duration)
     if result.lost:
         yield from chart("lost/s", spans(lambda it: sum(it.answers[s] for s in LOST) / (it.end - it.begin)))
     if result.core_seconds:
@@ -135,7 +131,11 @@ def _charts(result: Result) -> Iterator[str]:
 
 
 def chart(
-    title: str, values: Sequence[float], *, height: int = 1, unit: Callable[[float], str] = lambda value: f"{value:.4g}"
+    title: str,
+    values: Sequence[float],
+    *,
+    height: int = 1,
+    unit: Callable[[float], str] = lambda value: f"{value:.0f}" if value >= 100 else f"{value:.3g}",
 ) -> Iterable[str]:
     """Columns of blocks, `height` lines high; the highest value is named."""
     top = max(values, default=0.0)

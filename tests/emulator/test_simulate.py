@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from itertools import pairwise
@@ -221,6 +223,7 @@ def test_config_maps_of_the_configuration_file_rule(tmp_path: Path) -> None:
         ([*LOGIN, "--p99", "1s"], 1, "--p99 asks which value of a --sweep is the cheapest"),
         ([*LOGIN, "--sweep", "target=1..2", "--compare", "x"], 1, "--compare and --sweep are two questions"),
         ([*LOGIN, "--sweep", "containers.3.image=x"], 1, "--sweep containers.3.image: the template's spec has no"),
+        ([*LOGIN, "--out", "missing/page.html"], 1, "error: can't write missing/page.html: No such file"),
         ([*LOGIN[:2], "--load", "lots"], 2, "argument --load: 'lots' is no load: write `50 rps 60s`"),
         ([*LOGIN, "--batch", "4"], 2, "argument --batch: '4': write how many, a colon"),
         ([*LOGIN, "--batch", "1:2"], 2, "several take at least as long as one"),
@@ -273,6 +276,31 @@ def test_a_sweep_finds_the_cheapest_that_is_quick_enough(tmp_path: Path) -> None
     assert none.returncode == 1
 
 
+def test_the_page_shows_all_and_fetches_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    done = command(*LOGIN, "--cpu", "220ms", "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    page = file.read_text()
+    assert not re.search(r"\bsrc=|\bhref=|url\(|@import|<script|<link", page)
+    for series in ("offered", "ready", "wanted", "open", "waiting", "p50", "p90", "p99", "ok"):
+        assert f'class="line {series}"' in page, series
+    for words in ("No request was lost.", "ramp 0..40 rps 30s; seed 1", "core-seconds used", "never down"):
+        assert words in page
+
+
+def test_the_page_of_a_comparison_and_of_a_sweep(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    load = ("-f", "knative/service.yaml", "--load", "storm 3000 logins 5s", "--out", str(file))
+    command(*load, "--compare", "knative/service.yaml")
+    page = file.read_text()
+    assert page.count('class="line wanted"') == page.count('class="line lost"') == 2
+    assert re.search(r"\d+ requests were lost", page)
+    command(*load, "--sweep", "max-scale=5,10,100", "--p99", "60s")
+    page = file.read_text()
+    assert "the cheapest that answers 99 % within 60 s and loses nothing: max-scale=100" in page
+    assert "max-scale=5</th>" in page
+
+
 @pytest.mark.parametrize(
     ("text", "place", "expected"),
     [
@@ -317,3 +345,18 @@ def test_what_can_not_be_swept_is_said(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=r".") as error:
         parse_sweep(text)
     assert words in str(error.value)
+
+
+def test_the_guide_shows_what_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs/simulate.md").read_text()
+    examples = re.findall(r"```sh\nknative-emulator (.*?)\n```\n\n```\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    for typed, shown in examples:
+        main(shlex.split(typed.replace(" --out page.html", "")))
+        printed = capsys.readouterr().out.splitlines()
+        # Long lines are cut, and long output is.
+        lines = shown.partition("...\n")[0].splitlines()
+        for got, wanted in zip(printed, lines, strict=False):
+            assert got.startswith(wanted)
+        assert len(printed) >= len(lines)

@@ -1,8 +1,9 @@
 import pytest
 
-from loadtest.charts import nice
+from emulator.drawing.charts import nice
+from emulator.simulation.result import percentile
 from loadtest.ledger import Outcome
-from loadtest.series import columns, kind, percentile
+from loadtest.series import columns, kind
 from loadtest.shapes import SHAPES, arrivals
 from loadtest.watch import Sample, Step, steps
 

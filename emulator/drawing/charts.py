@@ -1,4 +1,4 @@
-"""Series as SVG, drawn in classes of report.css, so that the page's colours are theirs in light and dark."""
+"""Series as SVG, drawn in classes of page.html, so that the page's colours are theirs in light and dark."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
