@@ -9,6 +9,7 @@ EmulatorError        a sentence that says what to do, and the HTTP status the AP
     WrongMethod      this resource does not know this verb                                405
     UnknownFormat    a body of a type that is not read                                    415
     Expired          the changes since that version are not known any more                410
+    TooLargeVersion    that version of a list is not there yet                            504
     AlreadyExists    an object of that name exists                                        409
     Conflict         the object changed since it was read                                 409
   LaunchError        an instance can't be started: no command for an image, say           500
@@ -85,6 +86,13 @@ class NotFound(UserError):
 
     status = 404
     reason = "NotFound"
+
+
+class TooLargeVersion(UserError):
+    """A list asks for a version that there is not yet: one of an emulator that ran before, mostly."""
+
+    status = 504
+    reason = "Timeout"
 
 
 class AlreadyExists(UserError):

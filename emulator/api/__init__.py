@@ -10,7 +10,8 @@ core_types.py  what Secrets, ConfigMaps and Namespaces may hold
 ownership.py   who manages which field (server-side apply)
 admission.py   what a webhook would refuse is refused, what it would add is added
 store.py       objects, versions, and who wants to hear of changes
-history.py     the latest changes, and watches over them; selectors.py says of which objects
+history.py     the latest changes, and watches over them; selectors.py says of which objects, list_options.py of which
+               versions
 answers.py     what goes out; tables.py has the columns that a person sees
 tls.py         the certificate authority and the kubeconfig in the state folder
 """

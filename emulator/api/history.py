@@ -6,7 +6,7 @@ others nothing, and when the ring has gone on past its place it is told that its
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from gevent.event import Event
@@ -20,13 +20,18 @@ from emulator.errors import Expired
 CHANGES_KEPT = 10_000
 
 
+#: Seconds between two times that a watch is told how far it has come; the API server's own are a minute.
+BOOKMARK_SECONDS = 60.0
+
+
 class History:
     """Keeps what happens to a store from now on."""
 
-    def __init__(self, store: Store, kept: int = CHANGES_KEPT) -> None:
+    def __init__(self, store: Store, kept: int = CHANGES_KEPT, bookmarks: float = BOOKMARK_SECONDS) -> None:
         self._store = store
         self._changes: deque[Change] = deque(maxlen=kept)
         self._news = Event()
+        self._bookmarks = bookmarks
         store.subscribe(self._keep)
 
     def since(self, version: int) -> list[Change]:
@@ -43,24 +48,28 @@ class History:
     def watch(self, kind: Kind, wanted: Selection, version: int | None, seconds: float) -> Iterator[tuple[str, Object]]:
         """What becomes of the wanted objects of a kind after a version, for so many seconds: the verb and the object.
 
-        Without a version, those that there are come first, as ADDED, and then a BOOKMARK. Raises Expired.
+        Without a version, those that there are come first, as ADDED, and then a BOOKMARK which says so; another tells
+        now and then how far it has come. Raises Expired.
         """
-        end = time.monotonic() + seconds
+        end, due = time.monotonic() + seconds, time.monotonic() + self._bookmarks
         if version is None:
             version = int(self._store.version)
             for document in [document for document in self._store.all(kind) if wanted(document)]:
                 yield "ADDED", document
-            yield "BOOKMARK", _bookmark(kind, version)
+            yield "BOOKMARK", _bookmark(kind, version, {"k8s.io/initial-events-end": "true"})
         while True:
             for change in self.since(version):
                 version = int(change.object["metadata"]["resourceVersion"])
                 if change.kind is kind and (verb := _seen_as(change, wanted)):
                     yield verb, change.object
-            rest = end - time.monotonic()
-            if rest <= 0:
+            now = time.monotonic()
+            if now >= end:
                 return
+            if now >= due:
+                yield "BOOKMARK", _bookmark(kind, version)
+                due = now + self._bookmarks
             if version == int(self._store.version):
-                self._news.wait(rest)
+                self._news.wait(min(end, due) - now)
 
     def _keep(self, change: Change) -> None:
         self._changes.append(change)
@@ -77,7 +86,7 @@ def _seen_as(change: Change, wanted: Selection) -> str:
     return "DELETED" if before else ""
 
 
-def _bookmark(kind: Kind, version: int) -> Object:
-    """The end of the objects that there were (client-go's WatchList asks for it)."""
-    meta = {"resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}
+def _bookmark(kind: Kind, version: int, annotations: Mapping[str, str] | None = None) -> Object:
+    """How far a watch has come: from there another can go on."""
+    meta = {"resourceVersion": str(version)} | ({"annotations": annotations} if annotations else {})
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta}

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Request, Response
 
-from emulator.api import patch
+from emulator.api import list_options, patch
 from emulator.api.admission import Admission, Manner
 from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
@@ -89,6 +89,7 @@ class Verbs:
         return self._shown(request, target.kind, [found]) if _wants_table(request) else answer(found)
 
     def _list(self, request: Request, target: Target) -> Response:
+        list_options.check(request.args, int(self._store.version), watch=False)
         found = list(self._selected(request, target))
         return (
             self._shown(request, target.kind, found)
@@ -101,7 +102,9 @@ class Verbs:
         args = request.args
         wanted = selection(kind, args.get("labelSelector", ""), args.get("fieldSelector", ""), target.namespace)
         since = _number(request, "resourceVersion")
+        list_options.check(args, int(self._store.version), watch=True)
         asked = _flag(request, "sendInitialEvents")
+        bookmarks = asked, _flag(request, "allowWatchBookmarks")
         seconds = min(_number(request, "timeoutSeconds") or WATCH_SECONDS, WATCH_SECONDS)
         as_table, include = _wants_table(request), args.get("includeObject", "Metadata")
 
@@ -114,7 +117,7 @@ class Verbs:
                             "type": verb,
                             "object": table(kind, [document], version, self._store.clock.now(), include),
                         }
-                    elif verb != "BOOKMARK" or asked:
+                    elif verb != "BOOKMARK" or bookmarks["annotations" not in document["metadata"]]:
                         yield {"type": verb, "object": document}
             except Expired as error:
                 yield {"type": "ERROR", "object": failure(error)}

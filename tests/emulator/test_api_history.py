@@ -84,3 +84,38 @@ def test_watchers_hear_at_once_and_a_slow_one_holds_up_nobody(store: Store) -> N
 def test_a_watch_ends_when_its_time_is_over(store: Store) -> None:
     with gevent.Timeout(10):
         assert seen(History(store), 0, seconds=0.05) == []
+
+
+def test_a_watch_is_told_how_far_it_has_come(store: Store) -> None:
+    history = History(store, bookmarks=0.01)
+    store.create(SECRET, config_map())
+    with gevent.Timeout(10):
+        events = list(history.watch(CONFIG_MAP, EVERYTHING, 0, 0.05))
+    assert {verb for verb, _ in events} == {"BOOKMARK"}
+    assert {document["metadata"]["resourceVersion"] for _, document in events} == {store.version}
+    assert len(events) > 1
+
+
+def test_many_watchers_miss_nothing_and_hear_nothing_twice(store: Store) -> None:
+    objects, watchers = 2000, 20
+    history = History(store)
+    heard: list[list[str]] = [[] for _ in range(watchers)]
+
+    def listen(index: int) -> None:
+        # Each begins at a time of its own, with what there is then.
+        gevent.sleep(index / 1000)
+        for verb, document in history.watch(CONFIG_MAP, EVERYTHING, None, 60):
+            if verb != "BOOKMARK":
+                heard[index].append(f"{verb} {document['metadata']['name']}")
+            if verb == "DELETED":
+                return
+
+    listeners = [gevent.spawn(listen, index) for index in range(watchers)]
+    for index in range(objects):
+        store.create(CONFIG_MAP, config_map(f"{index:04}"))
+        if index % 50 == 0:
+            gevent.sleep(0)
+    store.delete(CONFIG_MAP, "default", "0000")
+    gevent.joinall(listeners, timeout=60, raise_error=True)
+    expected = [*(f"ADDED {index:04}" for index in range(objects)), "DELETED 0000"]
+    assert heard == [expected] * watchers
