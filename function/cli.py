@@ -167,13 +167,16 @@ def _check(_options: argparse.Namespace) -> int:
 def _calibrate(options: argparse.Namespace) -> int:
     from function import settings  # noqa: PLC0415
     from function.administration import calibrate  # noqa: PLC0415
+    from function.credentials.engine import choose  # noqa: PLC0415
     from function.pool import quota  # noqa: PLC0415
 
     loaded = settings.load(os.environ)
-    rate = calibrate.measure(loaded.hash_cost, loaded.hash_threads or quota.detect(), options.seconds)
+    threads, engine = loaded.hash_threads or quota.detect(), choose(loaded.hash_engine)
+    rates = calibrate.measure(loaded.hash_cost, threads, engine, options.seconds)
     storm = calibrate.Storm(options.logins, options.within, options.wait, options.start)
-    planned = calibrate.plan(storm, rate.seconds_per_hash, options.cpus, loaded.login_deadline)
-    for line in calibrate.report(rate, storm, planned, options.cpus, loaded.database_connections):
+    full = rates[-1]
+    planned = calibrate.plan(storm, full.seconds_per_hash, full.width, options.cpus, loaded.login_deadline)
+    for line in calibrate.report(rates, storm, planned, options.cpus, loaded.database_connections):
         print(line)
     return 0
 

@@ -30,7 +30,10 @@ FAMILIES: Mapping[str, Family] = {
         "counter", "Second factors of logins, by outcome: ok, required (none was sent), wrong, throttled, refused."
     ),
     "login_hash_seconds_total": Family(
-        "counter", "Seconds spent hashing; over login_hashes_completed_total, seconds per hash."
+        "counter", "Seconds that threads spent hashing; over login_hashes_completed_total, seconds per hash."
+    ),
+    "login_hash_batches_total": Family(
+        "counter", "Batches hashed; under login_hashes_completed_total, logins hashed at a time."
     ),
     "login_queue_seconds_total": Family("counter", "Seconds that hashed logins waited for their turn."),
     "login_refused_connections_total": Family("counter", "Connections refused before they were a request, by status."),
@@ -41,7 +44,8 @@ FAMILIES: Mapping[str, Family] = {
     "login_outbox_waiting": Family("gauge", "Events that wait for K_SINK, when this instance last looked."),
     "login_outbox_parked": Family("gauge", "Events set aside for `login-function outbox`, likewise."),
     "login_queue_depth": Family("gauge", "Logins that wait or are hashed now."),
-    "login_hash_seconds_average": Family("gauge", "Moving average of seconds per hash, as the queue uses it."),
+    "login_hash_seconds_average": Family("gauge", "Moving average of seconds per full batch, as the queue uses it."),
+    "login_hash_width": Family("gauge", "Logins that a full batch hashes, by engine (HASH_ENGINE)."),
     "login_hash_threads": Family("gauge", "Threads that hash."),
     "login_instance_info": Family("gauge", "1; names this instance."),
 }

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from function.access.sealing import Sealer
 from function.access.sessions import Sessions
-from function.credentials.passwords import Passwords
+from function.credentials.engine import choose
+from function.credentials.passwords import Claim, Passwords, Verdict
 from function.credentials.policy import Policy
 from function.credentials.resets import Resets
 from function.errors import StoreUnavailableError
@@ -26,7 +27,7 @@ from function.guard.throttle import Limits
 from function.metrics import Metrics
 from function.pool import quota
 from function.pool.admission import Admission
-from function.pool.hashing import HashLane
+from function.pool.hashing import HashLane, LoginLane
 from function.pool.lanes import Lane, Share, ThreadLane
 from function.settings import Settings
 from function.store import keys
@@ -55,18 +56,20 @@ class Service:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        hash_lane: Callable[[int], Lane] = ThreadLane,
+        hash_lane: Callable[[int], ThreadLane] = ThreadLane,
         store_lane: Callable[[int], Lane] = ThreadLane,
     ) -> None:
         self.settings = settings
         self.instance = secrets.token_hex(4)
         self.draining = False
         self.metrics = Metrics()
-        self.passwords = Passwords(settings.hash_cost, settings.pepper)
+        engine = choose(settings.hash_engine)
+        self.passwords = Passwords(settings.hash_cost, settings.pepper, engine)
         threads = settings.hash_threads or quota.detect()
         self._hash_lane = hash_lane(threads)
         self._store_lane = functools.cache(store_lane)  # one, however often opening is tried
-        self.hashing = HashLane(self._hash_lane, Admission(threads, settings.hash_cost, settings.login_queue))
+        admission = Admission(threads, settings.hash_cost, settings.login_queue, engine.width)
+        self.hashing = LoginLane[Claim, Verdict](self._hash_lane, admission, self.passwords.verify)
         self._sealer = Sealer(settings.key_encryption_key)
         # Passwords that are set wait in a line of their own, so that a crowd that signs up keeps no login waiting.
         self.setting = HashLane(Share(self._hash_lane), Admission(threads, settings.hash_cost, settings.login_queue))

@@ -148,6 +148,14 @@ class Settings(EventSettings):
         "12",
         "bcrypt cost of new hashes. Each step doubles the time; a hash of another cost is made anew at its next login.",
     )
+    hash_engine: str = row(
+        "HASH_ENGINE",
+        matching("auto|interleaved|bcrypt", "auto, interleaved or bcrypt"),
+        "auto",
+        "What compares passwords with hashes. `interleaved` takes up to 4 logins that wait, in the time of about one; "
+        "it is there where a C compiler was at installation. `bcrypt` takes one at a time. `auto`: the first, where it "
+        "is there.",
+    )
     hash_threads: int = row(
         "HASH_THREADS",
         integer(0, 256),

@@ -6,33 +6,38 @@ has waited `within` less. For nobody to wait longer than `wait`:
 
     C = logins / (within + wait - start)            instances = C x seconds per hash / vCPUs of an instance, rounded up
 
+Seconds per hash are those of a thread that hashes as many at a time as the engine can (HASH_ENGINE): in a storm there
+are always enough.
+
 Where `start` alone is longer than `wait`, the instances have to be there before: min-scale is their number.
 """
 
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from function.credentials.passwords import Passwords
+from function.credentials.engine import Engine
+from function.credentials.passwords import Claim, Passwords
 
 #: Any password does: bcrypt takes the same time for all.
 _PASSWORD = "a password to measure with"  # noqa: S105 - nobody's
 
 
 class Rate(NamedTuple):
-    """What was measured: `hashes` of bcrypt `cost` in `seconds`, on `threads` threads at once."""
+    """What was measured: `hashes` of bcrypt `cost` in `seconds`, on `threads` threads at once, `width` to a batch."""
 
     cost: int
     threads: int
+    width: int
     hashes: int
     seconds: float
 
     @property
     def seconds_per_hash(self) -> float:
-        """Of one thread, while all the others hash."""
+        """Seconds of one thread, while all the others hash."""
         return self.seconds * self.threads / self.hashes
 
     @property
@@ -61,9 +66,10 @@ class Plan(NamedTuple):
     """Numbers for the manifest, and what the storm costs.
 
     Attributes:
-        target: logins in flight for each instance, on average: one a thread, and one that waits. At random arrivals
-            and equal jobs that is a utilisation of 76 % on one thread and 84 % on four (M/D/c).
-        container_concurrency: twice that, so that no thread idles for want of the next login.
+        target: logins in flight for each instance, on average: a batch a thread, and one that waits. At random
+            arrivals and equal jobs that is a utilisation of 76 % on one thread and of 84 % on four where a batch is one
+            (M/D/c), 79 % where it is four (simulated).
+        container_concurrency: twice that, so that the next batch is there, and full, when one is done.
         min_scale: instances that must be there before the storm.
         max_scale: instances that the storm takes.
         timeout_seconds: of a request: the wait, and the deadline of the function itself.
@@ -78,18 +84,28 @@ class Plan(NamedTuple):
     core_seconds: float
 
 
-def measure(cost: int, threads: int, seconds: float) -> Rate:
-    """Hash on all threads at once for at least `seconds`: the neighbours' caches and clocks are part of the rate."""
-    passwords = Passwords(cost)
+def measure(cost: int, threads: int, engine: Engine, seconds: float) -> Sequence[Rate]:
+    """Hash on all threads at once for at least `seconds`: the neighbours' caches and clocks are part of the rate.
+
+    The widths, of which the last is the engine's, share the seconds.
+    """
+    passwords = Passwords(cost, engine=engine)
     stored = passwords.hash(_PASSWORD)  # also warms up
+    widths = range(1, engine.width + 1)
+    return [
+        _measured(passwords, [Claim(_PASSWORD, stored)] * width, threads, seconds / len(widths)) for width in widths
+    ]
+
+
+def _measured(passwords: Passwords, batch: Sequence[Claim], threads: int, seconds: float) -> Rate:
     together = threading.Barrier(threads + 1)
 
     def work() -> int:
         together.wait()
         hashes, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
-            passwords.verify(_PASSWORD, stored)
-            hashes += 1
+            passwords.verify(batch)
+            hashes += len(batch)
         return hashes
 
     with ThreadPoolExecutor(threads) as pool:
@@ -97,22 +113,23 @@ def measure(cost: int, threads: int, seconds: float) -> Rate:
         together.wait()
         began = time.monotonic()
         hashes = sum(count.result() for count in counts)
-        return Rate(cost, threads, hashes, time.monotonic() - began)
+        return Rate(passwords.cost, threads, len(batch), hashes, time.monotonic() - began)
 
 
-def plan(storm: Storm, seconds_per_hash: float, cpus: float, deadline: float) -> Plan:
+def plan(storm: Storm, seconds_per_hash: float, width: int, cpus: float, deadline: float) -> Plan:
     """Size the service for a storm; see the arithmetic on top of this file.
 
     Args:
         storm: what comes.
-        seconds_per_hash: of one core.
+        seconds_per_hash: of one core, in full batches.
+        width: hashes of a full batch.
         cpus: vCPUs of one instance.
         deadline: seconds, LOGIN_DEADLINE.
     """
     ready = storm.start <= storm.wait
     seconds = storm.within + storm.wait - (storm.start if ready else 0)
     instances = math.ceil(storm.logins * seconds_per_hash / (seconds * cpus))
-    target = math.ceil(cpus) + 1
+    target = width * math.ceil(cpus) + 1
     return Plan(
         target=target,
         container_concurrency=2 * target,
@@ -123,13 +140,14 @@ def plan(storm: Storm, seconds_per_hash: float, cpus: float, deadline: float) ->
     )
 
 
-def report(rate: Rate, storm: Storm, planned: Plan, cpus: float, connections: int) -> Iterator[str]:
+def report(rates: Sequence[Rate], storm: Storm, planned: Plan, cpus: float, connections: int) -> Iterator[str]:
     """The lines to print: what was measured, what the storm takes, and the YAML for the manifest."""
-    yield (
-        f"bcrypt cost {rate.cost}: {rate.seconds_per_hash * 1000:.1f} ms a hash, "
-        f"{rate.per_core:.2f} logins/s per vCPU "
-        f"({rate.hashes} hashes in {rate.seconds:.1f} s on {rate.threads} thread(s))"
-    )
+    for rate in rates:
+        yield (
+            f"bcrypt cost {rate.cost}, {rate.width} at a time: {rate.seconds_per_hash * 1000:.1f} ms a hash, "
+            f"{rate.per_core:.2f} logins/s per vCPU "
+            f"({rate.hashes} hashes in {rate.seconds:.1f} s on {rate.threads} thread(s))"
+        )
     yield (
         f"{storm.logins:,} logins in {storm.within:g} s, of whom nobody waits longer than {storm.wait:g} s: "
         f"{planned.core_seconds:,.0f} core-seconds, {planned.max_scale:,} instance(s) of {cpus:g} vCPU"

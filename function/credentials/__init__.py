@@ -2,6 +2,7 @@
 
 names.py        one spelling of a user's name
 passwords.py    the hash scheme
+engine.py       what compares with bcrypt: one hash at a time, or several
 interleaved/    several bcrypt hashes in the time of one (C, optional), imported as _interleaved
 policy.py       which passwords may be set
 resets.py       tokens for a forgotten one

@@ -14,10 +14,10 @@ import hmac
 import re
 import string
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import bcrypt
-
+from function.credentials.engine import BCRYPT, Engine
 from function.errors import BadHashError
 
 #: Longest password in bytes of UTF-8 (N2): enough for 64 code points of any script, small enough to normalise at once.
@@ -41,22 +41,46 @@ _STORED = re.compile(
 _NOBODY = "." * 22 + "NobodyHasThisPassword.........."
 
 
+class Claim(NamedTuple):
+    """Attributes: password, as it was typed; stored, the hash: None for who is unknown, disabled or has no password."""
+
+    password: str
+    stored: str | None
+
+
 class Verdict(NamedTuple):
-    """Attributes: ok, and `fresh`, the hash to store instead of one of another recipe, cost or pepper."""
+    """Whether a password is right.
+
+    Attributes:
+        ok: it is.
+        stale: the hash is of another recipe, cost or pepper than new ones (N8).
+        unusable: why the hash cannot be read (N9).
+    """
 
     ok: bool
-    fresh: str | None = None
+    stale: bool = False
+    unusable: str = ""
+
+
+class _Trial(NamedTuple):
+    """What bcrypt is asked for a claim. Attributes: counts: it is no dummy; unusable: as `Verdict`'s."""
+
+    secret: bytes
+    hashed: bytes
+    counts: bool
+    unusable: str
 
 
 class Passwords:
     """Hashing and verifying under one cost and list of peppers, of which the first is for new hashes."""
 
-    def __init__(self, cost: int, peppers: tuple[str, ...] = ()) -> None:
+    def __init__(self, cost: int, peppers: tuple[str, ...] = (), engine: Engine = BCRYPT) -> None:
         self.cost = cost
+        self.engine = engine
         keys = [pepper.encode() for pepper in peppers]
         self._keys = {_pepper_id(key): key for key in keys} | {_NO_PEPPER_ID: _NO_PEPPER}
         self._current = _pepper_id(keys[0]) if keys else _NO_PEPPER_ID
-        self._nobody = f"{self._prefix}$2b${cost:02}${_NOBODY}"
+        self._nobody = self._prefix + _nobody(cost)
 
     def hash(self, password: str) -> str:
         """A new stored hash, of a password that policy.py has let pass.
@@ -64,57 +88,65 @@ class Passwords:
         Raises:
             ValueError: the password is none that may be set (N2, N4); the message says why.
         """
+        import bcrypt  # noqa: PLC0415 - see engine.py
+
         digest = self._digest(self._current, prepare(password))
         return self._prefix + bcrypt.hashpw(digest, bcrypt.gensalt(self.cost)).decode()
 
-    def verify(self, password: str, stored: str | None) -> Verdict:
-        """Whether `password` is the one. Takes one hash's time whatever the reason to refuse (A1).
+    def cost_of(self, stored: str | None) -> int:
+        """What `verify` goes by: claims of one cost go together. It depends on the account alone."""
+        return _cost(self._recipe(stored)[1])
 
-        Also of an imported hash of a lower cost: 2^c and the dummies of c, c + 1, ... up to our cost are 2^cost in sum.
-        One of a higher cost takes as long as it takes, and so tells that it exists until its owner has logged in.
+    def verify(self, claims: Sequence[Claim]) -> list[Verdict]:
+        """Whether each password is the one, in one hash's time whatever the reasons to refuse (A1).
+
+        Also of imported hashes of a lower cost: 2^c and the dummies of c, c + 1, ... up to our cost are 2^cost in sum.
+        Those of a higher cost take as long as they take, and so tell that they exist until their owners have logged in.
 
         Args:
-            password: as it was typed.
-            stored: the user's hash; None for a user who is unknown, disabled or has no password.
-
-        Raises:
-            BadHashError: `stored` cannot be read; after the same time.
+            claims: at most the engine's width of them, all of one `cost_of`.
         """
-        try:
-            prepared = prepare(password)
-        except ValueError:
-            prepared, stored = b"", None
-        compared = self._nobody if stored is None else stored
-        try:
-            ok = self._matches(compared, password, prepared) and stored is not None
-        except BadHashError:
-            self._matches(self._nobody, password, b"")
-            raise
-        if not ok:
-            for cost in range(_cost(compared), self.cost):
-                bcrypt.checkpw(b"", f"$2b${cost:02}${_NOBODY}".encode())
-        stale = not compared.startswith(f"{self._prefix}$2b${self.cost:02}$")
-        return Verdict(ok, self.hash(password) if ok and stale else None)
+        trials = [self._trial(claim) for claim in claims]
+        matched = self.engine.compare([(trial.secret, trial.hashed) for trial in trials])
+        if not all(matched):
+            for lower in range(_cost(trials[0].hashed), self.cost):
+                # As wide as those that they make up for: width is time, too.
+                self.engine.compare([(b"", _nobody(lower).encode())] * len(claims))
+        return [
+            Verdict(ok and trial.counts, self._stale(claim.stored), trial.unusable)
+            for claim, trial, ok in zip(claims, trials, matched, strict=True)
+        ]
 
     def readable(self, stored: str) -> bool:
         """Whether `verify` can make anything of a stored hash."""
-        try:
-            pepper, _ = recipe(stored)
-        except BadHashError:
-            return False
-        return pepper is None or pepper in self._keys
+        return not self._recipe(stored)[2]
 
     @property
     def _prefix(self) -> str:
         return f"$hs384v1${self._current}"
 
-    def _matches(self, stored: str, password: str, prepared: bytes) -> bool:
-        pepper, bcrypt_hash = recipe(stored)
-        if pepper is None:
-            return bcrypt.checkpw(password.encode()[:72], bcrypt_hash.encode())
-        if pepper not in self._keys:
-            raise BadHashError("the hash was made with a pepper that is not in PEPPER")
-        return bcrypt.checkpw(self._digest(pepper, prepared), bcrypt_hash.encode())
+    def _stale(self, stored: str | None) -> bool:
+        return stored is not None and not stored.startswith(f"{self._prefix}$2b${self.cost:02}$")
+
+    def _recipe(self, stored: str | None) -> tuple[str | None, str, str]:
+        """As `_read`, but with a dummy for nobody's hash and for one that cannot be used.
+
+        Nothing is raised here and the dummy is read, too, so that all take as long (A1).
+        """
+        pepper, hashed, unusable = _read(self._nobody if stored is None else stored)
+        if pepper is not None and pepper not in self._keys:
+            unusable = "the hash was made with a pepper that is not in PEPPER"
+        return (self._current, _nobody(self.cost), unusable) if unusable else (pepper, hashed, "")
+
+    def _trial(self, claim: Claim) -> _Trial:
+        pepper, hashed, unusable = self._recipe(claim.stored)
+        counts = claim.stored is not None and not unusable
+        try:
+            prepared = prepare(claim.password)
+        except ValueError:
+            prepared, pepper, hashed, counts = b"", self._current, _nobody(_cost(hashed)), False
+        secret = claim.password.encode()[:72] if pepper is None else self._digest(pepper, prepared)
+        return _Trial(secret, hashed.encode(), counts, unusable)
 
     def _digest(self, pepper: str, prepared: bytes) -> bytes:
         return base64.b64encode(hmac.digest(self._keys[pepper], prepared, hashlib.sha384))
@@ -126,18 +158,31 @@ def recipe(stored: str) -> tuple[str | None, str]:
     Raises:
         BadHashError: the recipe is unknown or its cost out of bounds (N8); the message does not repeat the hash.
     """
+    pepper, hashed, unusable = _read(stored)
+    if unusable:
+        raise BadHashError(unusable)
+    return pepper, hashed
+
+
+def _read(stored: str) -> tuple[str | None, str, str]:
+    """As `recipe`, and why it is none instead of an error."""
     match = _STORED.fullmatch(stored)
     if match is None:
-        raise BadHashError("not a bcrypt hash ($2a$, $2b$ or $2y$), nor one of ours ($hs384v1$)")
+        return None, "", "not a bcrypt hash ($2a$, $2b$ or $2y$), nor one of ours ($hs384v1$)"
     if int(match["cost"]) not in IMPORTED_COSTS:
-        raise BadHashError(f"bcrypt cost {int(match['cost'])} is outside {IMPORTED_COSTS[0]} to {IMPORTED_COSTS[-1]}")
+        bounds = f"{IMPORTED_COSTS[0]} to {IMPORTED_COSTS[-1]}"
+        return None, "", f"bcrypt cost {int(match['cost'])} is outside {bounds}"
     # The last character of the salt has four bits too many. Some systems fill them at random; bcrypt here wants zeros.
     start, last, end = match["bcrypt"][:28], match["bcrypt"][28], match["bcrypt"][29:]
-    return match["pepper"], start + _ALPHABET[_ALPHABET.index(last) & 0b110000] + end
+    return match["pepper"], start + _ALPHABET[_ALPHABET.index(last) & 0b110000] + end, ""
 
 
-def _cost(stored: str) -> int:
-    return int(stored.rpartition("$")[0][-2:])
+def _cost(bcrypt_hash: str | bytes) -> int:
+    return int(bcrypt_hash[4:6])
+
+
+def _nobody(cost: int) -> str:
+    return f"$2b${cost:02}${_NOBODY}"
 
 
 def prepare(password: str) -> bytes:

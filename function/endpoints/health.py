@@ -35,6 +35,8 @@ def scrape(service: Service, _call: Call) -> Response:
             "login_queue_depth": ({}, admission.depth),
             "login_hash_seconds_average": ({}, admission.seconds),
             "login_hash_threads": ({}, admission.threads),
+            "login_hash_width": ({"engine": service.passwords.engine.name}, admission.width),
+            "login_hash_batches_total": ({}, admission.batches),
             # Anybody may scrape, so nothing about hosts and processes; the log has them.
             "login_instance_info": ({name: str(service.about[name]) for name in ("instance", "revision")}, 1),
         }

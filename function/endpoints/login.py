@@ -8,8 +8,8 @@ from flask import Response
 from function import logs
 from function.access.sessions import Grant
 from function.credentials import names
-from function.credentials.passwords import Verdict
-from function.errors import BadHashError, Refusal, SecondFactorNeededError
+from function.credentials.passwords import Claim
+from function.errors import Refusal, SecondFactorNeededError
 from function.eventing.outbox import Failure
 from function.guard import devices
 from function.guard.networks import network
@@ -63,8 +63,8 @@ def login(service: Service, call: Call) -> Response:
     response.headers.extend(attempt.headers)
     remember(service, response, attempt.guess)
     # Only where it succeeded: on a refusal it would tell to the microsecond what A1 keeps level.
-    queued, hashed = (f"{seconds * 1000:.1f}" for seconds in attempt.timing)
-    response.headers["Server-Timing"] = f"queue;dur={queued}, hash;dur={hashed}"
+    queued, hashed = attempt.timing.queued * 1000, attempt.timing.hashed * 1000
+    response.headers["Server-Timing"] = f"queue;dur={queued:.1f}, hash;dur={hashed:.1f}"
     return response
 
 
@@ -163,7 +163,7 @@ def attempted(
     call.notes |= {"outcome": outcome, "user": attempt.user_id, "reason": attempt.reason}
     metrics.add("login_attempts_total", outcome=outcome)
     metrics.add("login_hashes_completed_total", algorithm="bcrypt", cost=service.settings.hash_cost, outcome=outcome)
-    metrics.add("login_hash_seconds_total", attempt.timing.hashed)
+    metrics.add("login_hash_seconds_total", attempt.timing.hashed / attempt.timing.width)
     metrics.add("login_queue_seconds_total", attempt.timing.queued)
     return attempt
 
@@ -216,13 +216,6 @@ def check(
     Raises:
         Refusal: as `HashLane` and `Gate`.
     """
-
-    def work() -> Verdict | BadHashError:
-        try:
-            return service.passwords.verify(password, stored)
-        except BadHashError as error:
-            return error
-
     with (
         service.hashing.place(patience),
         service.gate.evaluation(guess, patience, lambda connection: users.by_name(connection, wanted)) as evaluation,
@@ -230,24 +223,24 @@ def check(
         user = evaluation.found
         usable = user is not None and user.disabled_at is None
         stored = user.password_hash if user is not None and usable else None
-        verdict, timing = service.hashing.run(work, patience)
-        ok = isinstance(verdict, Verdict) and verdict.ok
+        cost = service.passwords.cost_of(stored)
+        verdict, timing = service.hashing.verify(Claim(password, stored), cost, patience)
         user_id = user.id if user else ""
-        reason = "unusable hash" if isinstance(verdict, BadHashError) else _reason(user)
+        reason = "unusable hash" if verdict.unusable else _reason(user)
         settled = evaluation.settle(
-            ok=ok,
+            ok=verdict.ok,
             exists=user is not None,
             refused=lambda connection, locked: tell(connection, Failure(user_id, reason, locked)),
         )
     if settled.locked:
         service.metrics.add("login_locked_total")
         logs.line("WARNING", "too many wrong passwords in a row: locked", user=user_id, account=guess.account)
-    if isinstance(verdict, BadHashError):
-        logs.line("ERROR", f"A stored hash cannot be used: {verdict}.", user=user_id)
-    if user is None or not isinstance(verdict, Verdict) or not ok:
+    if verdict.unusable:
+        logs.line("ERROR", f"A stored hash cannot be used: {verdict.unusable}.", user=user_id)
+    if user is None or not verdict.ok:
         return Attempt(None, user_id, reason, timing, guess, settled.headers)
-    if verdict.fresh is not None and stored is not None:
-        found, fresh = user, verdict.fresh
+    if verdict.stale and stored is not None:
+        found, fresh = user, service.hashing.afterwards(lambda: service.passwords.hash(password))
         if service.database.write(found.name, lambda connection: users.swap_hash(connection, found.id, stored, fresh)):
             user = found._replace(password_hash=fresh)
     return Attempt(user, user_id, "", timing, guess, settled.headers)

@@ -155,8 +155,7 @@ def hashed(service: Service, call: Call, password: str) -> str:
     """
     patience = call.patience(service.settings.login_deadline)
     with service.setting.place(patience):
-        stored, _ = service.setting.run(lambda: service.passwords.hash(password), patience)
-    return stored
+        return service.setting.run(lambda: service.passwords.hash(password), patience)
 
 
 def _no_token(reason: str) -> Refusal:

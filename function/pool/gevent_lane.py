@@ -11,33 +11,27 @@ from typing import TypeVar
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from function.pool.lanes import Signal, Turns
+from function.pool.lanes import ThreadLane
 
 T = TypeVar("T")
 
 
-class GeventLane:
+class GeventLane(ThreadLane):
     """`threads` native threads; the greenlets that wait for one hold nothing but their place.
 
     `niceness` is added to the threads' own: work that fills the cores must leave the hub its turn.
     """
 
     def __init__(self, threads: int, niceness: int = 0) -> None:
-        self.threads = threads
+        super().__init__(threads, Event)  # type: ignore[arg-type]  # the stubs have an overload a case
         self._priority = os.getpriority(os.PRIO_PROCESS, 0) + niceness
-        self._turns = Turns(threads, Event)  # type: ignore[arg-type]  # the stubs have an overload a case
         self._pool = ThreadPool(threads)
 
-    def run(self, work: Callable[[], T], timeout: float | None = None) -> T:
-        with self._turns.turn(timeout):
-            result: T | _Raised = self._pool.apply(_captured, (work, self._priority))
+    def on_thread(self, work: Callable[[], T]) -> T:
+        result: T | _Raised = self._pool.apply(_captured, (work, self._priority))
         if isinstance(result, _Raised):
             raise result.error
         return result
-
-    def signal(self) -> Signal:
-        event: Signal = Event()  # type: ignore[assignment]  # the stubs have an overload a case
-        return event
 
 
 class _Raised:

@@ -10,8 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -47,6 +47,40 @@ class Signal(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
+class _Waiting:
+    """Somebody in line. Attributes: load, what another's turn may take along; taken, whether one has."""
+
+    __slots__ = ("load", "signal", "taken")
+
+    def __init__(self, signal: Signal, load: Any) -> None:
+        self.signal = signal
+        self.load = load
+        self.taken = False
+
+
+class Turn:
+    """A turn that has come."""
+
+    def __init__(self, turns: "Turns") -> None:
+        self._turns = turns
+        self._passengers: list[_Waiting] = []
+
+    def take(self, fits: Callable[[Any], bool]) -> Any | None:
+        """The load of who has waited longest with one that fits, who leaves the line for it; None where nobody does.
+
+        What it is for has to be done in this turn: at its end its owner goes on.
+        """
+        found = self._turns.take(fits)
+        if found is None:
+            return None
+        self._passengers.append(found)
+        return found.load
+
+    def end(self) -> None:
+        for passenger in self._passengers:
+            passenger.signal.set()
+
+
 class Turns:
     """`count` turns at a time; who is done hands over to who has waited longest.
 
@@ -56,51 +90,80 @@ class Turns:
 
     def __init__(self, count: int, signal: Callable[[], Signal]) -> None:
         self._free = count
-        self._waiting: deque[Signal] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._signal = signal
         # Held for a few instructions and never across a wait, so it is harmless under greenlets too.
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, timeout: float | None) -> Iterator[None]:
-        """Wait for a turn and have it.
+    def turn(self, timeout: float | None, load: Any = None, *, first: bool = False) -> Iterator[Turn | None]:
+        """Wait for a turn and have it. None: another's turn has taken `load` along, and has come to its end.
+
+        Args:
+            timeout: seconds; None waits for as long as it takes.
+            load: what may be taken along; None for what has to have a turn of its own.
+            first: go before all who wait.
 
         Raises:
             LaneBusyError: it did not come within `timeout` seconds.
         """
         with self._lock:
-            mine = None if self._free else self._signal()
+            mine = None if self._free else _Waiting(self._signal(), load)
             if mine is None:
                 self._free -= 1
+            elif first:
+                self._waiting.appendleft(mine)
             else:
                 self._waiting.append(mine)
-        if mine is not None:
-            self._wait(mine, timeout)
+        if mine is not None and not self._came(mine, timeout):
+            yield None
+            return
+        turn = Turn(self)
         try:
-            yield
+            yield turn
         finally:
+            turn.end()
             self._hand_over()
 
-    def _wait(self, mine: Signal, timeout: float | None) -> None:
-        came = False
+    def take(self, fits: Callable[[Any], bool]) -> _Waiting | None:
+        """See `Turn.take`."""
+        with self._lock:
+            found = next((one for one in self._waiting if one.load is not None and fits(one.load)), None)
+            if found is not None:
+                self._waiting.remove(found)
+                found.taken = True
+        return found
+
+    def _came(self, mine: _Waiting, timeout: float | None) -> bool:
+        """Wait for a turn; False when another's has taken our load along."""
         try:
-            came = mine.wait(timeout)
-        finally:
-            # In vain, or interrupted. It may have come at this very moment, and then it is somebody else's.
-            if not came:
-                with self._lock:
-                    late = mine.is_set()
-                    if not late:
-                        self._waiting.remove(mine)
-                if late:
-                    self._hand_over()
+            came = mine.signal.wait(timeout)
+        except BaseException:
+            self._withdraw(mine)
+            raise
         if not came:
-            raise LaneBusyError
+            if self._withdraw(mine):
+                raise LaneBusyError
+            mine.signal.wait()
+        return not mine.taken
+
+    def _withdraw(self, mine: _Waiting) -> bool:
+        """Leave the line in vain; False where our load has been taken from it."""
+        with self._lock:
+            if mine.taken:
+                return False
+            late = mine.signal.is_set()
+            if not late:
+                self._waiting.remove(mine)
+        # It has come at this very moment, and is somebody else's.
+        if late:
+            self._hand_over()
+        return True
 
     def _hand_over(self) -> None:
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().set()
+                self._waiting.popleft().signal.set()
             else:
                 self._free += 1
 
@@ -108,16 +171,22 @@ class Turns:
 class ThreadLane:
     """The caller's own thread, `threads` of them at a time."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, signal: Callable[[], Signal] = threading.Event) -> None:
         self.threads = threads
-        self._turns = Turns(threads, threading.Event)
+        self.signal = signal
+        self._turns = Turns(threads, signal)
 
-    def run(self, work: Callable[[], T], timeout: float | None = None) -> T:
-        with self._turns.turn(timeout):
-            return work()
+    def run(self, work: Callable[[], T], timeout: float | None = None, *, first: bool = False) -> T:
+        with self._turns.turn(timeout, first=first):
+            return self.on_thread(work)
 
-    def signal(self) -> Signal:
-        return threading.Event()
+    def turn(self, timeout: float | None, load: Any) -> AbstractContextManager[Turn | None]:
+        """See `Turns.turn`; what is to be done in it is for `on_thread`."""
+        return self._turns.turn(timeout, load)
+
+    def on_thread(self, work: Callable[[], T]) -> T:
+        """Run `work` on the thread of a turn that has come."""
+        return work()
 
 
 class Share:

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from function.credentials.engine import Engine, choose
+from function.credentials.passwords import Claim, Passwords
 from function.pool.lanes import ThreadLane
 from function.store.base import Database
 from function.store.locate import locate, opened
@@ -24,6 +26,32 @@ PASSWORD = "correct horse battery staple"
 
 
 CONNECTIONS = 4
+
+
+#: Those that this installation has: pyca's, and the interleaved one where it was built.
+ENGINES = tuple({engine.name: engine for engine in map(choose, ("bcrypt", "auto"))}.values())
+
+
+class Judged(NamedTuple):
+    """What a login comes to. Attributes: ok, and `fresh`, the hash that is made instead of a stale one."""
+
+    ok: bool
+    fresh: str | None = None
+
+
+def judged(passwords: Passwords, password: str, stored: str | None) -> Judged:
+    [verdict] = passwords.verify([Claim(password, stored)])
+    return Judged(verdict.ok, passwords.hash(password) if verdict.ok and verdict.stale else None)
+
+
+def watched(engine: Engine, seen: list[bytes]) -> Engine:
+    """The engine, and in `seen` every hash that it compares with."""
+
+    def compare(pairs: list[tuple[bytes, bytes]]) -> list[bool]:
+        seen.extend(hashed for _, hashed in pairs)
+        return engine.compare(pairs)
+
+    return engine._replace(compare=compare)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

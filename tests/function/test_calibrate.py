@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from function.administration.calibrate import Rate, Storm, measure, plan
-from tests.function.conftest import command
+from function.credentials.engine import Engine
+from tests.function.conftest import ENGINES, command
 
 MANIFEST = Path(__file__).parents[2] / "knative/base/service.yaml"
 SECONDS_PER_HASH = 0.22
@@ -29,7 +30,7 @@ def answered_by(storm: Storm, instances: int, cpus: float) -> float:
 @pytest.mark.parametrize("cpus", [1.0, 2.0, 0.5])
 @pytest.mark.parametrize("storm", [Storm(100_000, 60, 30, 5), Storm(1000, 1, 20, 3), Storm(500, 600, 1, 0.5)], ids=str)
 def test_s11_the_instances_are_enough_and_one_less_is_not(storm: Storm, cpus: float) -> None:
-    planned = plan(storm, SECONDS_PER_HASH, cpus, DEADLINE)
+    planned = plan(storm, SECONDS_PER_HASH, 4, cpus, DEADLINE)
     latest = storm.within + storm.wait
     assert planned.min_scale == 0
     assert answered_by(storm, planned.max_scale, cpus) <= latest + 0.1
@@ -37,39 +38,46 @@ def test_s11_the_instances_are_enough_and_one_less_is_not(storm: Storm, cpus: fl
 
 
 def test_s11_the_cost_of_a_storm_in_core_seconds() -> None:
-    assert plan(Storm(100_000, 60, 30, 5), 0.2174, 1, DEADLINE).core_seconds == pytest.approx(21_740)
+    assert plan(Storm(100_000, 60, 30, 5), 0.2174, 1, 1, DEADLINE).core_seconds == pytest.approx(21_740)
 
 
 def test_s11_who_must_not_wait_for_a_start_needs_the_instances_before() -> None:
-    planned = plan(Storm(1000, 10, 2, 5), SECONDS_PER_HASH, 1, DEADLINE)
+    planned = plan(Storm(1000, 10, 2, 5), SECONDS_PER_HASH, 1, 1, DEADLINE)
     assert planned.min_scale == planned.max_scale == 19
 
 
-def test_s11_the_manifest_has_the_numbers_of_one_vcpu() -> None:
+def test_s11_the_manifest_has_the_numbers_of_one_vcpu_and_batches_of_four() -> None:
     template = yaml.safe_load(MANIFEST.read_text())["spec"]["template"]
-    planned = plan(Storm(1, 1, 1, 0), SECONDS_PER_HASH, 1, DEADLINE)
+    planned = plan(Storm(1, 1, 1, 0), SECONDS_PER_HASH, 4, 1, DEADLINE)
     assert template["metadata"]["annotations"]["autoscaling.knative.dev/target"] == str(planned.target)
     assert template["spec"]["containerConcurrency"] == planned.container_concurrency
 
 
-def test_s11_the_rate_is_that_of_all_threads_at_once() -> None:
-    rate = measure(4, 2, 0.05)
-    assert rate.hashes >= 2
-    assert rate.seconds_per_hash == pytest.approx(rate.seconds * 2 / rate.hashes)
-    assert Rate(12, 4, 40, 2.0).per_core == pytest.approx(5.0)
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+def test_s11_the_rate_is_that_of_all_threads_at_once(engine: Engine) -> None:
+    rates = measure(4, 2, engine, 0.1)
+    assert [rate.width for rate in rates] == list(range(1, engine.width + 1))
+    for rate in rates:
+        assert rate.hashes >= 2 * rate.width
+        assert rate.hashes % rate.width == 0
+        assert rate.seconds_per_hash == pytest.approx(rate.seconds * 2 / rate.hashes)
+    assert Rate(12, 4, 1, 40, 2.0).per_core == pytest.approx(5.0)
 
 
-def test_s11_calibrate_prints_what_the_manifest_takes(tmp_path: Path) -> None:
-    done = command(tmp_path, "calibrate", "--seconds", "0.2", "--cpus", "2", "--logins", "1000", HASH_THREADS="1")
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+def test_s11_calibrate_prints_what_the_manifest_takes(tmp_path: Path, engine: Engine) -> None:
+    options = ("--seconds", "0.2", "--cpus", "2", "--logins", "1000")
+    done = command(tmp_path, "calibrate", *options, HASH_THREADS="1", HASH_ENGINE=engine.name)
     assert done.returncode == 0, done.stderr
     words, _, pasted = done.stdout.partition("# into")
-    assert "bcrypt cost 10: " in words
+    for width in range(1, engine.width + 1):
+        assert f"bcrypt cost 10, {width} at a time: " in words
     assert "core-seconds" in words
     assert re.search(r"take up to [0-9,]+ connections", words)
     template: Any = yaml.safe_load("# into" + pasted)
     service = yaml.safe_load(MANIFEST.read_text())["spec"]["template"]
     assert template["metadata"]["annotations"].keys() <= service["metadata"]["annotations"].keys()
-    assert template["spec"]["containerConcurrency"] == 6
+    assert template["spec"]["containerConcurrency"] == 2 * (2 * engine.width + 1)
     assert template["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "2"}
 
 

@@ -9,7 +9,6 @@ The cost is the lowest that there is, which is the strictest: the 10 us by which
 hash of cost 4, and 0.005 % of one of cost 12.
 """
 
-import contextlib
 import random
 import statistics
 import time
@@ -19,9 +18,10 @@ from typing import NamedTuple
 import bcrypt
 import pytest
 
-from function.credentials.passwords import MAX_BYTES, Passwords
-from function.errors import BadHashError
+from function.credentials.engine import Engine
+from function.credentials.passwords import MAX_BYTES, Claim, Passwords
 from function.settings import load
+from tests.function.conftest import ENGINES, judged, watched
 
 COST = 4
 ROUNDS = 2000
@@ -29,8 +29,7 @@ ROUNDS = 2000
 MOST = 20_000
 WRONG = "not the password at all"
 RIGHT = "correct horse battery staple"
-PASSWORDS = Passwords(COST)
-STORED = PASSWORDS.hash(RIGHT)
+STORED = Passwords(COST).hash(RIGHT)
 Work = Callable[[], object]
 
 
@@ -41,12 +40,10 @@ class Interval(NamedTuple):
     high: float
 
 
-def refuse(stored: str | None, password: str = WRONG) -> Work:
-    def work() -> None:
-        with contextlib.suppress(BadHashError):
-            PASSWORDS.verify(password, stored)
-
-    return work
+def refuse(passwords: Passwords, stored: str | None = STORED, password: str = WRONG) -> Work:
+    """In a full batch, with others who are wrong."""
+    batch = [Claim(password, stored), *[Claim(WRONG, STORED)] * (passwords.engine.width - 1)]
+    return lambda: passwords.verify(batch)
 
 
 def took(work: Work) -> float:
@@ -68,16 +65,16 @@ def longer(work: Work, part: float) -> Work:
     return both
 
 
-#: What depends on the account alone, so that a difference would tell about it.
-ACCOUNTS: Mapping[str, Work] = {
-    "unknown user, disabled, or no password set": refuse(None),
-    "unusable hash": refuse(STORED.replace("$04$", "$16$")),
+#: What depends on the account alone, so that a difference would tell about it: the stored hash.
+ACCOUNTS: Mapping[str, str | None] = {
+    "unknown user, disabled, or no password set": None,
+    "unusable hash": STORED.replace("$04$", "$16$"),
 }
 #: What depends on what was typed, and so tells nothing that whoever typed it does not know.
-TYPED: Mapping[str, Work] = {
-    "empty": refuse(STORED, ""),
-    "over-long": refuse(STORED, "x" * (MAX_BYTES + 1)),
-    "NUL": refuse(STORED, WRONG + "\0"),
+TYPED: Mapping[str, str] = {
+    "empty": "",
+    "over-long": "x" * (MAX_BYTES + 1),
+    "NUL": WRONG + "\0",
 }
 PLANTED = "planted"
 
@@ -89,14 +86,20 @@ def interval(differences: list[float], hashed: float) -> Interval:
     return Interval(ranked[int(count / 2 - reach)] / hashed, ranked[int(count / 2 + reach)] / hashed)
 
 
-@pytest.fixture(scope="module")
-def measured() -> Mapping[str, Interval]:
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.name)
+def measured(request: pytest.FixtureRequest) -> Mapping[str, Interval]:
     """All kinds in turns, in another order each round, until the intervals are at most 1 % wide.
 
     When to stop is decided by their width, never by where they lie, so it favours no result.
     """
-    wrong = refuse(STORED)
-    works = {**ACCOUNTS, **TYPED, PLANTED: longer(wrong, 0.02), "": wrong}
+    passwords = Passwords(COST, engine=request.param)
+    wrong = refuse(passwords)
+    works = {
+        **{kind: refuse(passwords, stored) for kind, stored in ACCOUNTS.items()},
+        **{kind: refuse(passwords, password=password) for kind, password in TYPED.items()},
+        PLANTED: longer(wrong, 0.02),
+        "": wrong,
+    }
     order, randomness = list(works), random.Random(1)
     differences: dict[str, list[float]] = {kind: [] for kind in works}
     hashes: list[float] = []
@@ -159,16 +162,11 @@ LEGACY = {cost: bcrypt.hashpw(RIGHT.encode(), bcrypt.gensalt(cost)).decode() for
     ],
     ids=map(str, range(99)),
 )
-def test_a1_a_refusal_is_one_hash_of_work(monkeypatch: pytest.MonkeyPatch, stored: str | None, password: str) -> None:
-    work = []
-    check = bcrypt.checkpw
-
-    def checkpw(typed: bytes, hashed: bytes) -> bool:
-        work.append(2 ** int(hashed[4:6]))
-        return check(typed, hashed)
-
-    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+def test_a1_a_refusal_is_one_hash_of_work(
+    monkeypatch: pytest.MonkeyPatch, stored: str | None, password: str, engine: Engine
+) -> None:
+    work: list[bytes] = []
     monkeypatch.delattr(bcrypt, "hashpw")
-    with contextlib.suppress(BadHashError):
-        assert not Passwords(8).verify(password, stored).ok
-    assert sum(work) == 2**8
+    assert not judged(Passwords(8, engine=watched(engine, work)), password, stored).ok
+    assert sum(2 ** int(hashed[4:6]) for hashed in work) == 2**8

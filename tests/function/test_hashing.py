@@ -63,10 +63,8 @@ def test_hashing_is_measured() -> None:
     hashing = lane()
     waiting = patience()
     with hashing.place(waiting):
-        result, timing = hashing.run(lambda: time.sleep(0.02) or "done", waiting)
-    assert result == "done"
-    assert timing.hashed >= 0.02
-    assert hashing.admission.seconds == pytest.approx(timing.hashed)
+        assert hashing.run(lambda: time.sleep(0.02) or "done", waiting) == "done"
+    assert hashing.admission.seconds >= 0.02
 
 
 def test_a_lane_is_stalled_when_logins_wait_and_none_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import function
 
 PACKAGE = Path(function.__file__).parent
-#: Everything that the framework brings, and gevent and bcrypt. A new name here is paid for at every cold start.
+#: Everything that the framework brings, and gevent. A new name here is paid for at every cold start.
 AT_START = {
-    "bcrypt",
     "blinker",
     "click",
     "cloudevents",
@@ -68,7 +67,17 @@ def test_s10_nobody_waits_for_the_second_factor_of_others() -> None:
 
 def test_s10_the_sources_name_no_more_than_that() -> None:
     """The imports at the top of the files, so that the guard holds for modules that `serve` comes to use later, too."""
-    heavy = {"psycopg", "prometheus_client", "msgspec", "pydantic", "requests", "structlog", "sqlalchemy", "limits"}
+    heavy = {
+        "bcrypt",
+        "psycopg",
+        "prometheus_client",
+        "msgspec",
+        "pydantic",
+        "requests",
+        "structlog",
+        "sqlalchemy",
+        "limits",
+    }
     for file in PACKAGE.rglob("*.py"):
         for line in file.read_text().splitlines():
             words = line.split()

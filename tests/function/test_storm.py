@@ -10,7 +10,6 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from function import routes, settings
-from function.credentials.passwords import Verdict
 from function.pool.hashing import Patience
 from function.service import Service
 from function.store.base import Connection, Database
@@ -74,13 +73,13 @@ def test_s6_no_connection_is_held_while_hashing(
 ) -> None:
     database: Any = service.database
     seen = database.seen
-    verify, held = service.passwords.verify, list[int]()
+    engine, held = service.passwords.engine, list[int]()
 
-    def watched(*arguments: Any) -> Verdict:
+    def watched(pairs: list[tuple[bytes, bytes]]) -> list[bool]:
         held.append(database.open)
-        return verify(*arguments)
+        return engine.compare(pairs)
 
-    monkeypatch.setattr(service.passwords, "verify", watched)
+    monkeypatch.setattr(service.passwords, "engine", engine._replace(compare=watched))
     assert login(service, name, password) == status
     assert held == [0]
     assert database.seen > seen
@@ -91,7 +90,7 @@ def test_s4_turning_a_login_away_costs_neither_hash_nor_transaction(
 ) -> None:
     database: Any = service.database
     with service.hashing.place(Patience(time.monotonic() + 60, lambda: False)):
-        monkeypatch.setattr(service.passwords, "verify", None)
+        monkeypatch.setattr(service.passwords, "engine", None)
         seen = database.seen
         assert [login(service, "alice", PASSWORD) for _ in range(3)] == [503] * 3
         assert database.seen == seen
