@@ -15,7 +15,7 @@ from function.service import Service
 from function.store import users
 from function.store.base import Connection
 from function.store.users import User
-from tests.function.conftest import PASSWORD
+from tests.function.conftest import PASSWORD, judged
 
 TOKEN = "t" * 32
 ALICE = User("user-1", "alice", None, None, 0)
@@ -50,21 +50,21 @@ def test_c2_who_is_imported_while_being_provisioned_is_changed(
     reply = json.loads(send(service, "user.provision", {"name": "alice", "password": PASSWORD}, "1").get_data())
     assert (reply["sub"], reply["created"]) == (ALICE.id, False)
     [alice] = service.database.read(users.every)
-    assert service.passwords.verify(PASSWORD, alice.password_hash).ok
+    assert judged(service.passwords, PASSWORD, alice.password_hash).ok
 
 
 def test_c2_who_is_disabled_while_the_password_is_hashed_has_not_logged_in(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts.add(service.database, "alice", service.passwords.hash(PASSWORD))
-    verify, data = service.passwords.verify, {"username": "alice", "password": PASSWORD}
+    engine, data = service.passwords.engine, {"username": "alice", "password": PASSWORD}
 
-    def slow(password: str, stored: str | None) -> Any:
-        verdict = verify(password, stored)
+    def slow(pairs: list[tuple[bytes, bytes]]) -> list[bool]:
+        matched = engine.compare(pairs)
         accounts.set_disabled(service.database, "alice", disabled=True)
-        return verdict
+        return matched
 
-    monkeypatch.setattr(service.passwords, "verify", slow)
+    monkeypatch.setattr(service.passwords, "engine", engine._replace(compare=slow))
     refused = send(service, "login.request", data, "1")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     # Whoever delivers it again learns what has become of it.
