@@ -116,6 +116,23 @@ def test_the_dynamic_client(api: client.ApiClient) -> None:
     services.delete(name="dynamic", namespace="default")
 
 
+def test_the_dynamic_client_applies_on_the_server(api: client.ApiClient) -> None:
+    config_maps = dynamic.DynamicClient(api).resources.get(api_version="v1", kind="ConfigMap")
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"a": "1"}}
+    where = {"name": "applied", "namespace": "default"}
+    made = config_maps.server_side_apply(body=body, **where, field_manager="one")
+    assert [(each.manager, each.operation) for each in made.metadata.managedFields] == [("one", "Apply")]
+    again = config_maps.server_side_apply(body=body, **where, field_manager="one")
+    assert again.metadata.resourceVersion == made.metadata.resourceVersion
+    changed = body | {"data": {"a": "2"}}
+    with pytest.raises(ApiException) as refused:
+        config_maps.server_side_apply(body=changed, **where, field_manager="two")
+    assert json.loads(refused.value.body)["details"]["causes"][0]["field"] == ".data.a"
+    forced = config_maps.server_side_apply(body=changed, **where, field_manager="two", force_conflicts=True)
+    assert forced.data.a == "2"
+    config_maps.delete(**where)
+
+
 def test_configurations_and_routes_of_ones_own(api: client.ApiClient, emulator: Emulator) -> None:
     objects = client.CustomObjectsApi(api)
     kinds = {plural: KSVC | {"plural": plural} for plural in ("configurations", "routes")}
