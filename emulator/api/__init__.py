@@ -5,7 +5,7 @@ server.py      who may call, and which part answers: discovery.py, openapi.py an
                verbs.py
 verbs.py       get, list, watch, create, update, patch, delete, log
 bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py and yaml_body.py
-               read two of them, patch.py applies changes
+               read two of them, patch.py and strategic.py apply changes
 core_types.py  what Secrets, ConfigMaps and Namespaces may hold
 ownership.py   who manages which field (server-side apply)
 admission.py   what a webhook would refuse is refused, what it would add is added

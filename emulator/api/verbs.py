@@ -19,6 +19,7 @@ from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRAT
 from emulator.api.ownership import applied
 from emulator.api.selectors import selection
 from emulator.api.store import Object, Store, check_preconditions, is_deleted
+from emulator.api.strategic import strategic_merge
 from emulator.api.tables import table
 from emulator.api.targets import Target
 from emulator.core.conditions import timestamp
@@ -171,16 +172,19 @@ class Verbs:
 
     @staticmethod
     def _patched(kind: Kind, stored: Object, media_type: str, raw: bytes) -> Object:
-        # Lists are all that sets a strategic merge apart, and the core kinds that can be written here have none.
-        merges = {MERGE_PATCH} if kind.group == SERVING else {MERGE_PATCH, STRATEGIC_PATCH}
-        if media_type not in {JSON_PATCH, *merges}:
-            known = ", ".join(sorted({JSON_PATCH, APPLY_PATCH, *merges}))
+        # A cluster can't merge custom kinds strategically: it does not know their lists.
+        known = {JSON_PATCH, MERGE_PATCH, *([] if kind.group == SERVING else [STRATEGIC_PATCH])}
+        if media_type not in known:
+            words = ", ".join(sorted({APPLY_PATCH, *known}))
             raise UnknownFormat(
-                f"the body of the request was in an unknown format - accepted media types include: {known}"
+                f"the body of the request was in an unknown format - accepted media types include: {words}"
             )
         change = read_json(raw)
         try:
-            patched = patch.merge_patch(stored, change) if media_type in merges else patch.json_patch(stored, change)
+            if media_type == STRATEGIC_PATCH:
+                patched = strategic_merge(kind, stored, change)
+            else:
+                patched = {MERGE_PATCH: patch.merge_patch, JSON_PATCH: patch.json_patch}[media_type](stored, change)
         except patch.MalformedPatch as error:
             raise UserError(str(error)) from error
         except patch.InapplicablePatch as error:
