@@ -49,11 +49,12 @@ class History:
                 if not same(row, self._decisions.get(name)):
                     self._decisions[name] = row
                     self._keep(row)
-            counts = instances_row(revision, now, started)
             before = self._instances.get(name)
-            if before is None or (counts.wanted, counts.phases) != (before.wanted, before.phases):
-                self._instances[name] = counts
-                self._keep(counts)
+            if before is None or revision.changed or revision.replicas.wanted != before.wanted:
+                counts = instances_row(revision, now, started)
+                if before is None or (counts.wanted, counts.phases) != (before.wanted, before.phases):
+                    self._instances[name] = counts
+                    self._keep(counts)
             if revision.gone:
                 for latest in (self._seen, self._decisions, self._instances):
                     latest.pop(name, None)
