@@ -21,6 +21,7 @@ from emulator.simulation.engine import Run, service_of, side_by_side, start
 from emulator.simulation.load import Phases, Recorded, recorded
 from emulator.simulation.options import phases
 from emulator.simulation.page import page
+from emulator.simulation.png import draw
 from emulator.simulation.result import Result
 from emulator.simulation.sweep import cheapest, variant
 from emulator.simulation.world import Machine
@@ -55,7 +56,10 @@ def _draw(options: argparse.Namespace, results: list[Result], said: str) -> None
     load = f"the record {options.trace}" if options.trace else ", ".join(phase.text for phase in phases(options))
     subtitle = f"{load}; seed {options.seed}"
     try:
-        options.out.write_text(page(results, subtitle, said), encoding="utf-8")
+        if options.out.suffix == ".png":
+            draw(results, options.out)
+        else:
+            options.out.write_text(page(results, subtitle, said), encoding="utf-8")
     except OSError as error:
         raise UserError(f"can't write {options.out}: {error.strerror}") from error
 

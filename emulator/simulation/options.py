@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="with --sweep: name the cheapest of which 99 %% is answered in time",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="draw it, too: a page that fetches nothing")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="draw it, too: a page (.html), or a picture (.png)")
     parser.add_argument("--json", action="store_true", help="print whole results for a program")
 
 

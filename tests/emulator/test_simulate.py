@@ -288,6 +288,22 @@ def test_the_page_shows_all_and_fetches_nothing(tmp_path: Path) -> None:
         assert words in page
 
 
+def test_a_picture(tmp_path: Path) -> None:
+    file = tmp_path / "chart.png"
+    done = command(*LOGIN, "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_a_picture_without_what_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["simulate", *LOGIN, "--out", str(tmp_path / "chart.png")]) == 1
+    assert "a PNG needs matplotlib: pip install 'knative-login[charts]'" in capsys.readouterr().err
+
+
 def test_the_page_of_a_comparison_and_of_a_sweep(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     load = ("-f", "knative/service.yaml", "--load", "storm 3000 logins 5s", "--out", str(file))
