@@ -1,6 +1,8 @@
 """Server-side apply: who manages which field, through the API."""
 
+import copy
 import json
+import random
 from typing import Any
 
 import pytest
@@ -245,3 +247,39 @@ def test_the_list_of_managers_can_be_written_and_cleared(api: Api) -> None:
     _, now = apply(api, MAP, config_map({"c": "3"}))
     assert set(managers(now)) == {"one Apply", "before-first-apply Update"}
     assert entries[0]["manager"] == "Werkzeug"
+
+
+NONSENSE: tuple[Any, ...] = (
+    *(None, {}, [], "", 0, True, 1.5, "x", ["a"], [None], [[1]], [{}], {"": {}}, {"a": 1}, {"$patch": "delete"}),
+    *([{"name": "a"}, {"name": "a"}], [{"name": None}], [{"name": {}}], [{"uid": "1"}]),
+    [{"operation": "Apply", "fieldsV1": {"f:spec": {"k:x": {}}}}],
+    [{"operation": "Update", "manager": "m", "apiVersion": "v1", "fieldsV1": {"f:data": {"zz": {}}, "q": {}}}],
+)
+NAMES = ("metadata", "spec", "data", "labels", "finalizers", "ownerReferences", "managedFields", "volumes", "template")
+
+
+def mutated(rng: random.Random, document: dict[str, Any]) -> dict[str, Any]:
+    """A copy with something that does not belong there, somewhere."""
+    document = copy.deepcopy(document)
+    node: Any = document
+    while isinstance(node, dict):
+        key = rng.choice([*node, rng.choice(NAMES)])
+        if not isinstance(node.get(key), dict) or rng.random() < 0.3:
+            node[key] = copy.deepcopy(rng.choice(NONSENSE))
+            break
+        node = node[key]
+    return document
+
+
+def test_nonsense_is_answered(api: Api) -> None:
+    rng = random.Random(11)
+    strategic = "application/strategic-merge-patch+json"
+    for _ in range(500):
+        path, document = rng.choice([(HELLO, manifest(env={"A": "1"})), (MAP, config_map({"a": "1"}))])
+        force = rng.choice(("", "&force=true"))
+        if rng.random() < 0.7:
+            query, media_type = f"?fieldManager={rng.choice('ab')}{force}", APPLY
+        else:
+            query, media_type = "", rng.choice((MERGE, strategic))
+        code, answer = api("PATCH", path + query, mutated(rng, document), Content_Type=media_type)
+        assert code < 500 or answer["message"].startswith("failed to create typed patch object"), answer
