@@ -60,7 +60,7 @@ sanitize: $(VENV)/dev ## run the kernel's tests over a build of it with AddressS
 load: $(VENV)/dev ## load the login function from zero, and write a report: LOAD="--shape storm --users 2000" changes how
 	@$(BIN)/python -m loadtest.run $(LOAD)
 
-bench-login: $(VENV)/dev ## logins/s under 1, 2 and 10 times the load against bcrypt alone: BENCH="--cost 10" changes how
+bench-login: $(VENV)/dev ## logins/s under 1, 2 and 10 times the load against the bare hash engine: BENCH="--cost 10" changes how
 	@$(BIN)/python -m loadtest.bench.login $(BENCH)
 
 bench-hash: $(VENV)/dev ## CPU time of a hash, several interleaved against pyca/bcrypt one by one
