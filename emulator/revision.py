@@ -39,6 +39,8 @@ class RevisionController:
         self._backend = limits
         self._stopping = False
         self._seen: tuple[object, ...] = ()
+        #: Why its image can't be had; it stays true when nothing is left that tried.
+        self._image_error = ""
         self.changed = True
         plane.set_backend(replicas.key, limits)
 
@@ -62,9 +64,11 @@ class RevisionController:
         instances = list(self.replicas)
         failed = next((i for i in instances if i.reason or i.exit_code is not None), None)
         if failed is not None and failed.reason == "ContainerMissing":
-            return RevisionFacts(
-                image_error=unable_to_fetch(self.document["spec"]["containers"][0]["image"], failed.message)
-            )
+            self._image_error = unable_to_fetch(self.document["spec"]["containers"][0]["image"], failed.message)
+        elif failed is not None or self.replicas.ready:
+            self._image_error = ""
+        if self._image_error:
+            return RevisionFacts(image_error=self._image_error)
         # A cluster says what an instance waits for when the progress deadline has passed. Waiting alone won't help,
         # so it is said at once here.
         stuck = failed is not None and failed.reason

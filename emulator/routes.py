@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE
-from emulator.api.store import Key, Store, is_deleted
+from emulator.api.store import Key, Object, Store, is_deleted
 from emulator.core.conditions import timestamp
 from emulator.core.labeler import Led, led_to, marked
 from emulator.core.status import route_status
 from emulator.core.traffic import Reference, assign
 from emulator.dataplane.door import Plane
 from emulator.route_tables import RouteTables
+
+#: What keeps a deleted Route in the store until it has been cleaned up after.
+FINALIZER = "routes.serving.knative.dev"
 
 
 class RouteReconciler:
@@ -39,7 +42,10 @@ class RouteReconciler:
             self._tracker.track(key, frozenset())
         if route is None or is_deleted(route):
             self._mark(namespace, name, Led(), now)
+            if route is not None:
+                self._hold(route, held=False)
             return None
+        route = self._hold(route, held=True)
         revisions = {each["metadata"]["name"]: each for each in self._store.all(REVISION, namespace)}
         configurations = {each["metadata"]["name"]: each for each in self._store.all(CONFIGURATION, namespace)}
         traffic = assign(route, configurations, revisions)
@@ -50,6 +56,16 @@ class RouteReconciler:
         self._tracker.track(key, traffic.referenced | {*traffic.missing} | shown)
         self._mark(namespace, name, led_to(route, configurations, revisions), now)
         return due
+
+    def _hold(self, route: Object, *, held: bool) -> Object:
+        """Keep a Route, or no longer, until those that it leads to have been told that it is gone."""
+        meta = route["metadata"]
+        others = [each for each in meta.get("finalizers", ()) if each != FINALIZER]
+        wanted = [*others, FINALIZER] if held else others
+        if wanted == meta.get("finalizers", []):
+            return route
+        rest = {key: value for key, value in meta.items() if key != "finalizers"}
+        return self._store.update(ROUTE, route | {"metadata": rest | ({"finalizers": wanted} if wanted else {})})
 
     def _mark(self, namespace: str, route: str, led: Led, now: float) -> None:
         """Tell Configurations and Revisions whether the Route leads to them."""

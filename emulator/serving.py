@@ -8,11 +8,11 @@ nothing changes any more.
 from collections.abc import Callable, Mapping
 
 from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
-from emulator.api.store import Change, Key, Store
+from emulator.api.store import Change, Key, Object, Store
 from emulator.configurations import ConfigurationReconciler
 from emulator.core.annotations import CONFIGURATION_LABEL
 from emulator.core.revision import RevisionKey
-from emulator.core.revision_status import revision_status
+from emulator.core.revision_status import RevisionFacts, revision_status
 from emulator.core.traffic import Reference
 from emulator.dataplane.door import Plane
 from emulator.revision import RevisionController
@@ -86,4 +86,13 @@ class Serving:
         """Write a Revision's status."""
         stored, living = self._store.find(REVISION, *key), self._revisions.get(RevisionKey(*key))
         if stored and living:
-            self._store.update_status(REVISION, stored, revision_status(stored, living.facts(), now))
+            self._store.update_status(REVISION, stored, revision_status(stored, _in_order(stored, living.facts()), now))
+
+
+def _in_order(revision: Object, facts: RevisionFacts) -> RevisionFacts:
+    """What is told of a Revision now: that its images are looked up, that it is deployed, then what became of that."""
+    if "status" not in revision:
+        return RevisionFacts()
+    if facts.image_error or "containerStatuses" in revision["status"]:
+        return facts
+    return RevisionFacts(digests=facts.digests)

@@ -103,8 +103,12 @@ def unable_to_fetch(image: str, why: str) -> str:
 
 def revision_status(revision: Mapping[str, Any], facts: RevisionFacts, now: float) -> dict[str, Any]:
     """The next status of a stored Revision; `now` is Unix seconds."""
-    conditions = Conditions("Revision", revision.get("status"), revision["metadata"]["generation"])
+    status = revision.get("status") or {}
     if facts.image_error:
+        status = _unresolved(status)
+    conditions = Conditions("Revision", status, revision["metadata"]["generation"])
+    if facts.image_error:
+        conditions.mark(RESOURCES, RESOLVING)
         conditions.mark(CONTAINER, Condition("False", "ContainerMissing", facts.image_error))
         return conditions.status(now)
     if facts.digests is None:
@@ -180,6 +184,13 @@ def _follow_deployment(conditions: Conditions, deployment: Deployment, failure: 
 def _container_statuses(containers: Iterable[Mapping[str, Any]], digests: Mapping[str, str]) -> list[dict[str, str]]:
     named = ((container["name"], digests.get(container["name"])) for container in containers)
     return [{"name": name, **({"imageDigest": digest} if digest else {})} for name, digest in named]
+
+
+def _unresolved(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A status without what is told of a Revision only after its images have been found."""
+    later = ("containerStatuses", "initContainerStatuses", "actualReplicas", "desiredReplicas")
+    conditions = [each for each in status.get("conditions") or () if each["type"] != ACTIVE]
+    return {key: value for key, value in status.items() if key not in later} | {"conditions": conditions}
 
 
 def _known(scale: int | None) -> int | None:
