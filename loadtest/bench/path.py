@@ -23,11 +23,12 @@ from typing import Any
 
 import psutil
 
+from function.credentials.engine import choose
 from function.pool import quota
 from loadtest.bench.cold_start import BIN, RESULTS, free_port, get, running, wait_for
 from loadtest.bench.login import Bench, add_people, arrivals, bare, cpu_name, say
 
-#: Logins offered, as multiples of what one bcrypt after the other would take: none is turned away, most are.
+#: Logins offered, as multiples of what the bare hash engine does: none is turned away, most are.
 LOADS = (0.8, 10)
 #: Of /livez, alone.
 REQUESTS = 2_000
@@ -54,7 +55,7 @@ def measure(cost: int, seconds: float, settings: Mapping[str, str]) -> dict[str,
     threads = int(settings.get("HASH_THREADS", "0")) or quota.detect()
     with tempfile.TemporaryDirectory() as name:
         environ = {"DATABASE_URL": f"sqlite:///{name}/login.db", "HASH_COST": str(cost), **settings}
-        rate = bare(cost, threads, seconds / 4)["rate"]
+        rate = bare(choose(settings.get("HASH_ENGINE", "auto")), cost, threads, seconds / 4)["rate"]
         people = int(sum(LOADS) * rate * seconds * 1.3) + 100
         add_people(people, environ)
         port = free_port()
