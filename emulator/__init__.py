@@ -11,5 +11,6 @@ Read in this order:
     controller.py observe -> plan -> act; the only writer of status
     simulation/   the same decisions on simulated time, under modelled load
     drawing/      charts and the page that they are on
+    testing/      fixtures for pytest: a running emulator, and one on simulated time
     cli.py        `knative-emulator up | apply | get | delete | logs | status | explain | simulate | replay`
 """

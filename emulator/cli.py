@@ -72,7 +72,7 @@ def _get(options: argparse.Namespace) -> int:
     from emulator.client import Client  # noqa: PLC0415
     from emulator.report import print_objects  # noqa: PLC0415
 
-    kind = _kind(options.kind)
+    kind = kinds.named(options.kind)
     client = Client(options.state_dir)
     if options.name:
         objects = [client.get(kind, options.namespace, options.name)]
@@ -90,7 +90,7 @@ def _delete(options: argparse.Namespace) -> int:
         documents = read_manifests(options.filename, options.namespace)
         goners = [(kind, doc["metadata"]["namespace"], doc["metadata"]["name"]) for kind, doc in reversed(documents)]
     elif options.kind and options.name:
-        goners = [(_kind(options.kind), options.namespace, name) for name in options.name]
+        goners = [(kinds.named(options.kind), options.namespace, name) for name in options.name]
     else:
         raise UserError("say what to delete: `delete ksvc NAME` or `delete -f FILE`")
     client = Client(options.state_dir)
@@ -130,7 +130,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     from emulator.client import Client  # noqa: PLC0415
-    from emulator.record import explain, moments, reader  # noqa: PLC0415
+    from emulator.record import explain, reader  # noqa: PLC0415
 
     if options.file:
         record = reader.read(options.file)
@@ -138,12 +138,8 @@ def _explain(options: argparse.Namespace) -> int:
     else:
         record = reader.decode(Client(options.state_dir).history(), "the history of the emulator")
         end = time.time() - record.header.started
-    at = moments.moment(options.at, record.header.started, end)
     name = options.name and (options.name if "/" in options.name else f"{options.namespace}/{options.name}")
-    told = list(explain.paragraphs(record, explain.revisions(record, name, at), at))
-    if not told:
-        raise UserError(f"nothing is known of {name or 'any revision'} at second {at:.1f} of the record")
-    print("\n\n".join(told))
+    print(explain.tell(record, name, options.at, end))
     return 0
 
 
@@ -156,13 +152,6 @@ def _joined(argv: Sequence[str]) -> list[str]:
         else:
             words.append(word)
     return words
-
-
-def _kind(word: str) -> kinds.Kind:
-    kind = kinds.by_name(word)
-    if kind is None:
-        raise UserError(f"there is no resource {word!r}; there are {', '.join(kind.plural for kind in kinds.KINDS)}")
-    return kind
 
 
 def _port(text: str) -> int:

@@ -13,6 +13,7 @@ EmulatorError        a sentence that says what to do, and the HTTP status the AP
     AlreadyExists    an object of that name exists                                        409
     Conflict         the object changed since it was read                                 409
   LaunchError        an instance can't be started: no command for an image, say           500
+  NotReady           what was applied has failed, or takes too long                     500
   Untyped            an applied object does not fit its type: Kubernetes has no better word 500
   MachineError       this machine won't: a taken port, a folder that can't be written     500
 """
@@ -107,6 +108,10 @@ class Conflict(UserError):
 
     status = 409
     reason = "Conflict"
+
+
+class NotReady(EmulatorError):
+    """What was applied has failed, or was not ready in time; the message says what keeps it."""
 
 
 class Untyped(EmulatorError):

@@ -35,7 +35,20 @@ def read_manifests(names: Iterable[str], namespace: str) -> list[tuple[Kind, dic
     found = [checked(document, source, namespace) for name in names for source, document in _documents(name)]
     if not found:
         raise UserError("the manifest files hold no object")
+    return in_order(found)
+
+
+def in_order(found: Iterable[tuple[Kind, dict[str, Any]]]) -> list[tuple[Kind, dict[str, Any]]]:
+    """Documents in the order in which they are applied."""
     return sorted(found, key=lambda pair: _ORDER.index(pair[0]))
+
+
+def parsed(text: str, source: str) -> list[Any]:
+    """The documents in a text, empty ones aside. Raises UserError that names the source."""
+    try:
+        return [document for document in yaml.load_all(text, _Loader) if document is not None]
+    except yaml.YAMLError as error:
+        raise UserError(f"{source} is not YAML: {error}") from error
 
 
 def checked(document: Any, source: str, namespace: str) -> tuple[Kind, dict[str, Any]]:
@@ -69,7 +82,4 @@ def _documents(name: str) -> Iterator[tuple[str, Any]]:
         raise UserError(f"can't read the manifest {name}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not a text file: {error.reason}") from error
-    try:
-        yield from ((name, document) for document in yaml.load_all(text, _Loader) if document is not None)
-    except yaml.YAMLError as error:
-        raise UserError(f"{name} is not YAML: {error}") from error
+    yield from ((name, document) for document in parsed(text, name))

@@ -71,18 +71,25 @@ def wait_ready(client: Client, awaited: Iterable[tuple[Kind, str, str]], timeout
     deadline = time.monotonic() + timeout
     code = 0
     for kind, namespace, name in awaited:
-        document = client.get(kind, namespace, name)
-        if ready(document) is None and (rest := deadline - time.monotonic()) > 0:
-            for seen in client.watch(kind, namespace, name, rest):
-                document = seen
-                if ready(document) is not None or time.monotonic() >= deadline:
-                    break
+        document = settled(client, kind, namespace, name, deadline - time.monotonic())
         if ready(document):
             _say(success(document))
         else:
             code = 1
             _say(f"error: {failure(document, timeout, client.status())}", file=sys.stderr)
     return code
+
+
+def settled(client: Client, kind: Kind, namespace: str, name: str, timeout: float) -> Object:
+    """An object once it is Ready or has failed, or as it is after so many seconds. Raises NotFound."""
+    deadline = time.monotonic() + timeout
+    document = client.get(kind, namespace, name)
+    if ready(document) is None and timeout > 0:
+        for seen in client.watch(kind, namespace, name, timeout):
+            document = seen
+            if ready(document) is not None or time.monotonic() >= deadline:
+                break
+    return document
 
 
 def ready(document: Object) -> bool | None:
@@ -126,7 +133,7 @@ def failure(document: Object, timeout: float, status: Object) -> str:
 
 def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail: int | None) -> None:
     """Print the lines of a Service's, a Revision's or one instance's log; several are told apart by their names."""
-    pods = _pods(client, namespace, name)
+    pods = pods_of(client, namespace, name)
     if not pods and not follow:
         known = kinds.SERVICE, kinds.CONFIGURATION, kinds.REVISION
         if all(name not in (d["metadata"]["name"] for d in client.items(kind, namespace)) for kind in known):
@@ -149,10 +156,11 @@ def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail:
                 daemon=True,
             ).start()
         time.sleep(POLL)
-        pods = _pods(client, namespace, name)
+        pods = pods_of(client, namespace, name)
 
 
-def _pods(client: Client, namespace: str, name: str) -> list[str]:
+def pods_of(client: Client, namespace: str, name: str) -> list[str]:
+    """The names of a Service's, a Configuration's or a Revision's instances, or of the one of that name."""
     # A Service's Configuration has the name of the Service.
     keys = ("serving.knative.dev/configuration", "serving.knative.dev/revision")
     return [

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.errors import UserError
+
 SERVING = "serving.knative.dev"
 
 #: The verbs of Kubernetes' discovery.
@@ -93,6 +95,14 @@ def sub_resources(kind: Kind) -> tuple[str, ...]:
 def by_name(word: str) -> Kind | None:
     """The kind that a person means by `ksvc`, `service`, `services.serving.knative.dev`, ..."""
     return _BY_NAME.get(word.lower())
+
+
+def named(word: str) -> Kind:
+    """The kind that a person means by that word. Raises UserError that lists all."""
+    kind = by_name(word)
+    if kind is None:
+        raise UserError(f"there is no resource {word!r}; there are {', '.join(kind.plural for kind in KINDS)}")
+    return kind
 
 
 def by_path(group: str, version: str, plural: str) -> Kind | None:

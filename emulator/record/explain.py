@@ -3,13 +3,14 @@
 Each number in a sentence is one of the decision's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from emulator.core import limits
 from emulator.core.limits import Limit
 from emulator.core.scaler import Mode
-from emulator.record.moments import Moment
+from emulator.errors import UserError
+from emulator.record.moments import Moment, moment
 from emulator.record.reader import Record
 from emulator.record.rows import Average, Decision, Instances
 
@@ -149,8 +150,20 @@ def _number(count: int) -> str:
     return "1 instance" if count == 1 else f"{count} instances"
 
 
-def paragraphs(record: Record, names: Iterable[str], at: float, zone: tzinfo | None = None) -> Iterator[str]:
-    """The explanations of several revisions."""
-    for name in names:
-        if lines := explain(record, name, at, zone):
-            yield "\n".join(lines)
+def tell(record: Record, name: str, text: str, end: float) -> str:
+    """The explanations of all that a name means at a moment.
+
+    Args:
+        record: what happened.
+        name: of a Service or a Revision (namespace/name); "" means all.
+        text: the moment, as `moments.moment` reads it.
+        end: the last second of the record.
+
+    Raises:
+        UserError: the moment is none, or nothing is known of it.
+    """
+    at = moment(text, record.header.started, end)
+    told = ["\n".join(explain(record, revision, at)) for revision in revisions(record, name, at)]
+    if not any(told):
+        raise UserError(f"nothing is known of {name or 'any revision'} at second {at:.1f} of the record")
+    return "\n\n".join(filter(None, told))

@@ -178,8 +178,8 @@ class Run:
         self.result.core_seconds = self.world.node.used() - self._used + sum(s.cores for s in self.result.series)
 
     def play(self, load: Phases) -> None:
-        """Schedule phases one after the other."""
-        at, host = self._begin, host_of(load.service)
+        """Schedule phases one after the other, from now on."""
+        at, host = self._clock.now(), host_of(load.service)
         for phase in load.phases:
             work = self._work_of(phase)
             if isinstance(phase, Clients):

@@ -57,6 +57,16 @@ def until(look: Callable[[], T], seconds: float = PATIENCE, every: float = 0.05)
     return seen
 
 
+def processes_of(state_dir: Path) -> list[int]:
+    """Process ids of everything that runs for the emulator of a state folder, itself aside."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == str(state_dir) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
+
+
 class Emulator:
     """A `knative-emulator up` of the test's own, and what a person does with it."""
 
@@ -125,13 +135,7 @@ class Emulator:
         return self.session.get(f"http://127.0.0.1:{self.port}{path}", headers=host, timeout=PATIENCE, **options)
 
     def processes(self) -> list[int]:
-        """Process ids of everything that runs for this emulator's state folder, itself aside."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get(MARK) == str(self.state_dir) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process.pid)
-        return found
+        return processes_of(self.state_dir)
 
     def interrupt(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None

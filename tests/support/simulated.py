@@ -9,6 +9,7 @@ from emulator.runtimes.fake import START_SECONDS
 from emulator.simulation.plane import Work
 from emulator.simulation.times import Times
 from emulator.simulation.world import START, Machine, World
+from emulator.testing.looks import instances
 
 __all__ = ["START", "Simulated"]
 
@@ -47,10 +48,7 @@ class Simulated:
 
     def instances(self, revision: str) -> int:
         """Instances of a revision that exist and were not told to go."""
-        shown = self.controller.describe()
-        owners = (*shown["services"], *shown["configurations"])
-        found = [each for owner in owners for each in owner["revisions"] if each["name"] == revision]
-        return sum(i["phase"] in {"Starting", "Ready", "Unready", "BackOff"} for i in found[0]["instances"])
+        return len(instances(self.controller.describe(), "default", revision))
 
     def load(self, revision: str, clients: int, seconds: float) -> None:
         """Closed loop, from now on for ever, straight at a revision."""
