@@ -12,14 +12,16 @@ from emulator.core.gc import Candidate, collect
 from emulator.core.naming import revision_name
 from emulator.core.settings import load
 from emulator.core.status import configuration_status, given_name, name_conflict
+from emulator.events import Events, created, of_configuration
 
 
 class ConfigurationReconciler:
     """Reconciles Configurations, those of Services and those that stand alone."""
 
-    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]], events: Events) -> None:
         """Raises ConfigError."""
         self._store = store
+        self._events = events
         self._gc = load(GcConfig, config_maps.get("config-gc", {}))
 
     def reconcile(self, key: Key, now: float) -> None:
@@ -30,7 +32,9 @@ class ConfigurationReconciler:
         created, conflict = self._latest(configuration, now)
         revisions = self._revisions_of(configuration)
         status = configuration_status(configuration, created, revisions, now, creation_error=conflict)
-        self._collect(self._store.update_status(CONFIGURATION, configuration, status), revisions, now)
+        after = self._store.update_status(CONFIGURATION, configuration, status)
+        self._events.tell(after, *of_configuration(configuration.get("status", {}), status))
+        self._collect(after, revisions, now)
 
     def _latest(self, configuration: Object, now: float) -> tuple[str, str]:
         """The name of the Revision for a Configuration's generation, made if it is missing, or why it can't be."""
@@ -39,6 +43,7 @@ class ConfigurationReconciler:
         named = self._store.find(REVISION, meta["namespace"], name)
         if named is None:
             self._store.create(REVISION, children.revision(configuration, name, timestamp(now)))
+            self._events.tell(configuration, created("Revision", name, "configuration-controller"))
         return name, name_conflict(configuration, named)
 
     def _revisions_of(self, configuration: Object) -> Sequence[Object]:

@@ -20,6 +20,7 @@ from emulator.core.resources import RevisionSpec, revision_spec
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.door import Backend, Plane, RevisionStat
 from emulator.describe import describe
+from emulator.events import KEPT_EVENTS, Events
 from emulator.pods import Pods
 from emulator.record.history import History
 from emulator.replicas import NODE_LIMIT, Replicas
@@ -48,10 +49,12 @@ class Controller:
         *,
         most: float = NODE_LIMIT,
         resolve: Resolver = environment,
+        shown: bool = True,
     ) -> None:
         """Raises ConfigError for a ConfigMap that can't be used.
 
-        `most` is how many instances the node takes, `resolve` makes a container's environment.
+        `most` is how many instances the node takes, `resolve` makes a container's environment. `shown`
+        says whether there is anybody to show the cluster's own objects and Events to: a simulation has nobody.
         """
         self._clock = clock
         self._store = store
@@ -62,8 +65,9 @@ class Controller:
         self._resolve = resolve
         self._revisions: dict[RevisionKey, RevisionController] = {}
         self._retired: list[RevisionController] = []
-        self._pods = Pods(store)
-        self._serving = Serving(store, config_maps, self._revisions)
+        self._events = Events(store, KEPT_EVENTS if shown else 0)
+        self._pods = Pods(store, self._events)
+        self._serving = Serving(store, config_maps, self._revisions, self._events)
         self._started = clock.now()
         self.history = History(self._started, config_maps)
         self._next_report = next_report(self._started)
@@ -78,6 +82,8 @@ class Controller:
 
     def changed(self, change: Change) -> None:
         """An object was stored or deleted."""
+        if change.kind is kinds.EVENT:
+            return
         if change.kind is kinds.REVISION:
             self._follow(change)
         elif change.kind is kinds.POD and is_deleted(change.object):
@@ -112,7 +118,7 @@ class Controller:
         due = [revision.step(now) for revision in self._all()]
         self.history.look(self._all(), now)
         self._show_changes()
-        return min(self._next_report, self._serving.reconcile(now), *due)
+        return min(self._next_report, self._serving.reconcile(now), self._events.expire(now), *due)
 
     def describe(self) -> dict[str, Any]:
         """The document of `knative-emulator status`."""

@@ -1,77 +1,138 @@
 """Instances as Pods: what `get pods` lists, and what a log is asked for by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from emulator.api.kinds import POD
 from emulator.api.store import Object, Store
-from emulator.core import annotations as keys
 from emulator.core.conditions import timestamp
 from emulator.core.instance import Instance, Phase
+from emulator.core.naming import SUFFIX_LENGTH
+from emulator.core.pod_template import QUEUE, QUEUE_IMAGE, pod_template
+from emulator.events import NORMAL, WARNING, Events, Happened
 
+#: The one node, which is this machine.
+NODE: Final = "knative-emulator"
+_HOST_IP: Final = "127.0.0.1"
 #: A pod's phase by its instance's; those on their way out are running still.
-_POD_PHASE = {Phase.STARTING: "Pending"}
-#: Labels of a Revision that its pods don't carry: they change while the pod lives.
-_NOT_OF_PODS = (keys.ROUTE_LABEL, keys.ROUTING_STATE_LABEL)
+_POD_PHASE: Final = {Phase.STARTING: "Pending"}
+#: What a pod that is scheduled has been given, beside what its template says.
+_SCHEDULED: Final = {
+    "nodeName": NODE,
+    "preemptionPolicy": "PreemptLowerPriority",
+    "priority": 0,
+    "serviceAccount": "default",
+    "serviceAccountName": "default",
+    "tolerations": [
+        {"effect": "NoExecute", "key": f"node.kubernetes.io/{key}", "operator": "Exists", "tolerationSeconds": 300}
+        for key in ("not-ready", "unreachable")
+    ],
+}
+#: Phases in which the container of an instance runs, or has been told to end.
+_RUNNING: Final = frozenset({Phase.READY, Phase.UNREADY, Phase.DRAINING, Phase.STOPPING})
 
 
 class Pods:
     """Keeps the stored Pods those of the living instances."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, events: Events) -> None:
         self._store = store
-        #: Names of the pods of a Revision, by its uid.
-        self._known: dict[str, set[str]] = {}
+        self._events = events
+        #: What was last seen of the instances of a Revision, by its uid and their names.
+        self._known: dict[str, dict[str, tuple[Phase, int, str, str]]] = {}
 
     def update(self, revision: Object, instances: Iterable[Instance]) -> None:
         """Store what is to be seen of a revision's instances now."""
         namespace, uid = revision["metadata"]["namespace"], revision["metadata"]["uid"]
-        pods = {instance.name: _pod(revision, instance) for instance in instances}
-        for name, pod in pods.items():
-            known = self._store.find(POD, namespace, name)
-            stored = self._store.create(POD, pod) if known is None else known
-            self._store.update_status(POD, stored, pod["status"])
-        for name in self._known.pop(uid, set()) - set(pods):
+        before, known = self._known.pop(uid, {}), {}
+        for instance in instances:
+            pod = self._store.find(POD, namespace, instance.name)
+            if pod is None:
+                pod = self._store.create(POD, _pod(revision, instance))
+            pod = self._store.update_status(POD, pod, _status(pod, instance))
+            known[instance.name] = seen = (instance.phase, instance.restarts, instance.reason, instance.message)
+            if seen != (was := before.get(instance.name)):
+                self._events.tell(pod, *_happened(pod, instance, was[0] if was else None))
+        for name in before.keys() - known.keys():
             self._store.delete(POD, namespace, name)
-        if pods:
-            self._known[uid] = set(pods)
+        if known:
+            self._known[uid] = known
 
 
 def _pod(revision: Object, instance: Instance) -> Object:
-    meta, [container, *_] = revision["metadata"], revision["spec"]["containers"]
-    labels: Mapping[str, str] = {key: value for key, value in meta["labels"].items() if key not in _NOT_OF_PODS}
-    ready = instance.phase is Phase.READY
+    template = pod_template(revision)
+    prefix = instance.name[:-SUFFIX_LENGTH]
+    replica_set = prefix.rstrip("-")
+    meta = template["metadata"]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": instance.name,
-            "namespace": meta["namespace"],
-            "labels": {
-                **labels,
-                "app": meta["name"],
-                f"{keys.SERVING_GROUP}/revision": meta["name"],
-                f"{keys.SERVING_GROUP}/revisionUID": meta["uid"],
-            },
-            "annotations": {"kubectl.kubernetes.io/default-container": container["name"]},
+            "generateName": prefix,
+            "namespace": revision["metadata"]["namespace"],
+            "labels": meta["labels"] | {"pod-template-hash": replica_set.rpartition("-")[2]},
+            "annotations": meta["annotations"],
         },
-        "spec": revision["spec"],
-        "status": {
-            "phase": _POD_PHASE.get(instance.phase, "Running"),
-            "podIP": instance.host,
-            "startTime": timestamp(instance.created),
-            "conditions": [{"type": "Ready", "status": str(ready)}],
-            "containerStatuses": [
-                {
-                    "name": container["name"],
-                    "image": container["image"],
-                    "imageID": "",
-                    "ready": ready,
-                    "started": ready,
-                    "restartCount": instance.restarts,
-                    "state": _state(instance),
-                }
-            ],
-        },
+        "spec": template["spec"] | _SCHEDULED,
+    }
+
+
+def _status(pod: Object, instance: Instance) -> Object:
+    ready = instance.phase is Phase.READY
+    started = timestamp(instance.started)
+    since = timestamp(instance.since)
+    began = timestamp(instance.created)
+    conditions = {
+        "PodReadyToStartContainers": (True, started),
+        "Initialized": (True, began),
+        "Ready": (ready, since),
+        "ContainersReady": (ready, since),
+        "PodScheduled": (True, began),
+    }
+    address = {"podIP": instance.host, "podIPs": [{"ip": instance.host}]} if instance.host else {}
+    return {
+        "phase": _POD_PHASE.get(instance.phase, "Running"),
+        **address,
+        "hostIP": _HOST_IP,
+        "hostIPs": [{"ip": _HOST_IP}],
+        "startTime": began,
+        "observedGeneration": 1,
+        "qosClass": "Burstable",
+        "conditions": [
+            {
+                "type": type_,
+                "status": str(status),
+                "lastProbeTime": None,
+                "lastTransitionTime": time,
+                "observedGeneration": 1,
+                **({} if status else {"reason": "ContainersNotReady"}),
+            }
+            for type_, (status, time) in conditions.items()
+        ],
+        "containerStatuses": sorted(
+            (_container_status(each, instance) for each in pod["spec"]["containers"]), key=lambda each: each["name"]
+        ),
+    }
+
+
+def _container_status(container: Object, instance: Instance) -> Object:
+    """Of the queue-proxy it is told what would be true if there were one: it is as ready as what stands behind it."""
+    queue = container["image"] == QUEUE_IMAGE and container["name"] == QUEUE
+    ready = instance.phase is Phase.READY
+    resources = container.get("resources", {})
+    asked = {"allocatedResources": resources["requests"]} if "requests" in resources else {}
+    return {
+        **asked,
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": "",
+        "ready": ready,
+        "resources": resources,
+        "started": queue or instance.phase in _RUNNING,
+        "restartCount": 0 if queue else instance.restarts,
+        "state": {"running": {"startedAt": timestamp(instance.started)}} if queue else _state(instance),
+        "lastState": {} if queue else _last_state(instance),
     }
 
 
@@ -79,3 +140,57 @@ def _state(instance: Instance) -> Object:
     if instance.phase is Phase.BACK_OFF:
         return {"waiting": {"reason": instance.reason or instance.phase.value, "message": instance.message}}
     return {"running": {"startedAt": timestamp(instance.started)}}
+
+
+def _last_state(instance: Instance) -> Object:
+    if instance.exit_code is None:
+        return {}
+    return {
+        "terminated": {
+            "exitCode": instance.exit_code,
+            "reason": "Error" if instance.exit_code else "Completed",
+            "message": instance.message,
+            "startedAt": timestamp(instance.started),
+            "finishedAt": timestamp(instance.since),
+        }
+    }
+
+
+def _happened(pod: Object, instance: Instance, before: Phase | None) -> Iterator[Happened]:
+    """What a scheduler and a kubelet tell of a pod, by what has become of its instance since it was seen last."""
+    meta = pod["metadata"]
+    name, namespace = meta["name"], meta["namespace"]
+    main = meta["annotations"]["kubectl.kubernetes.io/default-container"]
+    container = next(each for each in pod["spec"]["containers"] if each["name"] == main)
+    if before is None:
+        words = f"Successfully assigned {namespace}/{name} to {NODE}"
+        yield Happened(NORMAL, "Scheduled", words, "default-scheduler")
+    match instance.phase:
+        case Phase.READY if before in {None, Phase.STARTING}:
+            yield from _started(container["image"])
+        case Phase.BACK_OFF if instance.reason == "ImagePullBackOff":
+            yield _told(NORMAL, "BackOff", f'Back-off pulling image "{container["image"]}"')
+            yield _told(WARNING, "Failed", "Error: ImagePullBackOff")
+        case Phase.BACK_OFF if instance.reason:
+            yield _told(WARNING, "Failed", f"Error: {instance.message}")
+        case Phase.BACK_OFF:
+            if before in {None, Phase.STARTING}:
+                yield from _started(container["image"])
+            at = f"{name}_{namespace}({meta['uid']})"
+            yield _told(WARNING, "BackOff", f"Back-off restarting failed container {container['name']} in pod {at}")
+        case Phase.STARTING | Phase.UNREADY if instance.message and instance.exit_code is None and not instance.reason:
+            yield _told(WARNING, "Unhealthy", f"Readiness probe failed: {instance.message}")
+        case Phase.DRAINING | Phase.STOPPING if before not in {Phase.DRAINING, Phase.STOPPING}:
+            yield _told(NORMAL, "Killing", f"Stopping container {container['name']}")
+
+
+def _started(image: str) -> Iterator[Happened]:
+    yield _told(
+        NORMAL, "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod'
+    )
+    yield _told(NORMAL, "Created", "Container created")
+    yield _told(NORMAL, "Started", "Container started")
+
+
+def _told(type_: str, reason: str, message: str) -> Happened:
+    return Happened(type_, reason, message, "kubelet")

@@ -10,6 +10,7 @@ from emulator.core.labeler import Led, led_to, marked
 from emulator.core.status import route_status
 from emulator.core.traffic import Reference, assign
 from emulator.dataplane.door import Plane
+from emulator.events import Events, finalizers_updated
 from emulator.route_tables import RouteTables
 
 #: What keeps a deleted Route in the store until it has been cleaned up after.
@@ -19,9 +20,10 @@ FINALIZER = "routes.serving.knative.dev"
 class RouteReconciler:
     """Reconciles Routes, those of Services and those that stand alone."""
 
-    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]], events: Events) -> None:
         """Raises ConfigError."""
         self._store = store
+        self._events = events
         self._tables = RouteTables(config_maps)
         self._tracker = Tracker()
 
@@ -65,6 +67,7 @@ class RouteReconciler:
         if wanted == meta.get("finalizers", []):
             return route
         rest = {key: value for key, value in meta.items() if key != "finalizers"}
+        self._events.tell(route, finalizers_updated(meta["name"], "route-controller"))
         return self._store.update(ROUTE, route | {"metadata": rest | ({"finalizers": wanted} if wanted else {})})
 
     def _mark(self, namespace: str, route: str, led: Led, now: float) -> None:

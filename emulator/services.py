@@ -4,13 +4,15 @@ from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
 from emulator.api.store import Key, Object, Store, is_deleted
 from emulator.core import children
 from emulator.core.status import given_name, is_controlled_by, name_conflict, route_may_follow, service_status
+from emulator.events import Events, created
 
 
 class ServiceReconciler:
     """Reconciles Services."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, events: Events) -> None:
         self._store = store
+        self._events = events
 
     def reconcile(self, key: Key, now: float) -> None:
         """One pass over a Service at `now` (Unix seconds)."""
@@ -30,7 +32,9 @@ class ServiceReconciler:
     def _child(self, kind: Kind, wanted: Object, stored: Object | None, service: Object) -> Object:
         """A child as the Service says; one that is not the Service's stays as it is."""
         if stored is None:
-            return self._store.create(kind, wanted)
+            made = self._store.create(kind, wanted)
+            self._events.tell(service, created(kind.name, made["metadata"]["name"], "service-controller"))
+            return made
         if not is_controlled_by(stored, service):
             return stored
         return self._store.update(kind, children.merged(wanted, stored))

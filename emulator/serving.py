@@ -15,6 +15,7 @@ from emulator.core.revision import RevisionKey
 from emulator.core.revision_status import RevisionFacts, revision_status
 from emulator.core.traffic import Reference
 from emulator.dataplane.door import Plane
+from emulator.events import Events, of_revision
 from emulator.revision import RevisionController
 from emulator.routes import RouteReconciler
 from emulator.services import ServiceReconciler
@@ -28,16 +29,18 @@ class Serving:
         store: Store,
         config_maps: Mapping[str, Mapping[str, str]],
         revisions: Mapping[RevisionKey, RevisionController],
+        events: Events,
     ) -> None:
         """Raises ConfigError."""
         self._store = store
+        self._events = events
         self._revisions = revisions
-        self._routes = RouteReconciler(store, config_maps)
+        self._routes = RouteReconciler(store, config_maps, events)
         self._passes: Mapping[Kind, Callable[[Key, float], float | None]] = {
             REVISION: self._show,
-            CONFIGURATION: ConfigurationReconciler(store, config_maps).reconcile,
+            CONFIGURATION: ConfigurationReconciler(store, config_maps, events).reconcile,
             ROUTE: self._routes.reconcile,
-            SERVICE: ServiceReconciler(store).reconcile,
+            SERVICE: ServiceReconciler(store, events).reconcile,
         }
         self._dirty: dict[Kind, set[Key]] = {kind: set() for kind in self._passes}
         self._due: dict[tuple[Kind, Key], float] = {}
@@ -86,7 +89,9 @@ class Serving:
         """Write a Revision's status."""
         stored, living = self._store.find(REVISION, *key), self._revisions.get(RevisionKey(*key))
         if stored and living:
-            self._store.update_status(REVISION, stored, revision_status(stored, _in_order(stored, living.facts()), now))
+            status = revision_status(stored, _in_order(stored, living.facts()), now)
+            after = self._store.update_status(REVISION, stored, status)
+            self._events.tell(after, *of_revision(stored.get("status", {}), status))
 
 
 def _in_order(revision: Object, facts: RevisionFacts) -> RevisionFacts:

@@ -38,6 +38,11 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def counts_generations(self) -> bool:
+        """Whether its objects say how often what they ask for has changed."""
+        return "." in self.group or self.group == "apps" or self.name == "Pod"
+
+    @property
     def resource(self) -> str:
         """As errors name it: `services.serving.knative.dev`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from emulator.api import ownership
-from emulator.api.kinds import NAMESPACE, SERVING, Kind
+from emulator.api.kinds import NAMESPACE, POD, Kind
 from emulator.api.ownership import CONTROLLER
 from emulator.core.clock import Clock
 from emulator.core.conditions import timestamp
@@ -101,7 +101,7 @@ class Store:
             "uid": str(uuid.uuid4()),
             "creationTimestamp": self._now(),
         }
-        if kind.group == SERVING:
+        if kind.counts_generations:
             stored["metadata"]["generation"] = 1
         if manager is not None:
             stored = ownership.tracked(kind, None, stored, manager, self._now())
@@ -133,7 +133,7 @@ class Store:
             replaced = ownership.tracked(kind, stored, replaced, manager, self._now())
         if ownership.same(replaced, stored):
             return stored
-        if kind.group == SERVING and replaced["spec"] != stored["spec"]:
+        if kind.counts_generations and replaced.get("spec") != stored.get("spec"):
             replaced["metadata"]["generation"] += 1
         if dry_run:
             return replaced
@@ -215,7 +215,7 @@ class Store:
         name = namespace["metadata"]["name"]
         closed = self.terminate(NAMESPACE, namespace | {"status": {"phase": "Terminating"}})
         # Pods go when their instances have ended, which they do with their Revisions.
-        kinds = [kind for kind in self._objects if kind.namespaced and "create" in kind.verbs]
+        kinds = [kind for kind in self._objects if kind.namespaced and kind is not POD]
         self._delete_all([(kind, document) for kind in kinds for document in self.all(kind, name)])
         self._leave(self.find(NAMESPACE, "", name))
         return closed

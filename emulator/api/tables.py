@@ -14,11 +14,15 @@ Object = Mapping[str, Any]
 
 
 class Column(NamedTuple):
-    """One column: its heading, what is in it (of an object, at a Unix time), and its OpenAPI type."""
+    """One column: its heading, what is in it (of an object, at a Unix time), and its OpenAPI type.
+
+    With priority 1 it is shown by `-o wide` alone.
+    """
 
     name: str
     read: Callable[[Object, float], Any]
     type: str = "string"
+    priority: int = 0
 
 
 def _status(*path: str) -> Callable[[Object, float], Any]:
@@ -70,6 +74,18 @@ def _age(document: Object, now: float) -> str:
     return human_duration(max(0.0, now - created))
 
 
+def _since(field: str) -> Callable[[Object, float], str]:
+    def read(document: Object, now: float) -> str:
+        return human_duration(max(0.0, now - datetime.fromisoformat(document[field]).timestamp()))
+
+    return read
+
+
+def _involved(document: Object, _now: float) -> str:
+    involved = document["involvedObject"]
+    return f"{involved['kind'].lower()}/{involved['name']}"
+
+
 def _field(*path: str) -> Callable[[Object, float], Any]:
     def read(document: Object, _now: float) -> Any:
         value: Any = document
@@ -87,7 +103,7 @@ _LATEST = (
 )
 _AGE = Column("Age", _age)
 
-#: Columns after NAME. Knative's kinds have no AGE.
+#: Columns beside NAME. Knative's kinds have no AGE.
 COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.SERVICE: (Column("URL", _status("url")), *_LATEST, *_READY),
     kinds.CONFIGURATION: (*_LATEST, *_READY),
@@ -109,29 +125,40 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.CONFIG_MAP: (Column("Data", _keys, "integer"), _AGE),
     kinds.NAMESPACE: (Column("Status", _status("phase")), _AGE),
     kinds.EVENT: (
-        Column("Last Seen", _age),
+        Column("Last Seen", _since("lastTimestamp")),
         Column("Type", _field("type")),
         Column("Reason", _field("reason")),
-        Column("Object", _field("involvedObject", "name")),
+        Column("Object", _involved),
+        Column("Subobject", _field("involvedObject", "fieldPath"), priority=1),
+        Column("Source", _field("source", "component"), priority=1),
         Column("Message", _field("message")),
+        Column("First Seen", _since("firstTimestamp"), priority=1),
+        Column("Count", _field("count"), "integer", 1),
+        Column("Name", _field("metadata", "name"), priority=1),
     ),
 }
 
 
+def columns(kind: Kind) -> tuple[Column, ...]:
+    """All columns of a kind; the first one is the name, but for Events, whose names say nothing."""
+    of = COLUMNS[kind]
+    return of if kind is kinds.EVENT else (Column("Name", _field("metadata", "name")), *of)
+
+
 def rows(kind: Kind, objects: Iterable[Object], now: float, *, namespaces: bool = False) -> list[list[str]]:
     """A heading and one row an object; what is missing is blank, as for custom resources."""
-    heading = [*(["NAMESPACE"] if namespaces else []), "NAME", *(column.name.upper() for column in COLUMNS[kind])]
-    table = [heading]
+    shown = [column for column in columns(kind) if not column.priority]
+    table = [[*(["NAMESPACE"] if namespaces else []), *(column.name.upper() for column in shown)]]
     for document in objects:
         meta = document["metadata"]
-        cells = ["" if cell is None else str(cell) for cell in _cells(kind, document, now)]
+        cells = ["" if cell is None else str(cell) for cell in _cells(shown, document, now)]
         table.append([*([meta.get("namespace", "")] if namespaces else []), *cells])
     return table
 
 
 def table(kind: Kind, objects: Iterable[Object], version: str, now: float, include: str = "Metadata") -> dict[str, Any]:
     """A meta.k8s.io/v1 Table; `include` says what of each object goes with its row: None, Metadata or Object."""
-    columns = [Column("Name", _field("metadata", "name")), *COLUMNS[kind]]
+    shown = columns(kind)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -142,11 +169,11 @@ def table(kind: Kind, objects: Iterable[Object], version: str, now: float, inclu
                 "type": column.type,
                 "format": "name" if column.name == "Name" else "",
                 "description": "",
-                "priority": 0,
+                "priority": column.priority,
             }
-            for column in columns
+            for column in shown
         ],
-        "rows": [{"cells": _cells(kind, document, now)} | _included(document, include) for document in objects],
+        "rows": [{"cells": _cells(shown, document, now)} | _included(document, include) for document in objects],
     }
 
 
@@ -167,8 +194,8 @@ def human_duration(seconds: float) -> str:
     return f"{days}d"
 
 
-def _cells(kind: Kind, document: Object, now: float) -> list[Any]:
-    return [document["metadata"]["name"], *(column.read(document, now) for column in COLUMNS[kind])]
+def _cells(shown: Iterable[Column], document: Object, now: float) -> list[Any]:
+    return [column.read(document, now) for column in shown]
 
 
 def _included(document: Object, include: str) -> dict[str, Any]:

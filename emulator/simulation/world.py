@@ -61,6 +61,7 @@ class World:
         machine: what is modelled.
         seed: the same one gives the same run.
         start: Unix seconds at which it begins.
+        shown: whether anybody looks at the objects that a cluster has of its own, and at its Events.
 
     Raises:
         ConfigError: a ConfigMap can't be used.
@@ -73,6 +74,7 @@ class World:
         *,
         seed: int = 1,
         start: float = START,
+        shown: bool = False,
     ) -> None:
         self.machine = machine = machine or Machine()
         self.clock = SimClock(start)
@@ -81,7 +83,10 @@ class World:
         self.admission = Admission(self.store, config_maps)
         self._due = inf
         self.controller = Controller(
-            *(self.clock, self.store, config_maps, self.wake, self.rng), most=machine.most, resolve=lambda *_: {}
+            *(self.clock, self.store, config_maps, self.wake, self.rng),
+            most=machine.most,
+            resolve=lambda *_: {},
+            shown=shown,
         )
         self.node = Node(self.clock, machine.cores)
         self.plane = ModelPlane(self.clock, self.controller.demanded, self.rng, self._processor)

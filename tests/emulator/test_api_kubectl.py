@@ -60,8 +60,10 @@ def test_get_shows_tables(run: Kubectl) -> None:
     assert yaml.safe_load(run("get", "ksvc", "hello", "-o", "yaml").stdout)["metadata"]["name"] == "hello"
     assert 'services.serving.knative.dev "nope" not found' in run("get", "ksvc", "nope", fails=True).stderr
     assert "Active" in run("get", "ns", "default").stdout
-    assert "Events:" in run("describe", "ksvc", "hello").stdout
-    assert "No resources found" in run("get", "events").stderr
+    for kind in ("ksvc", "revision", "pods"):
+        assert re.search(r"Events:\n +Type +Reason +Age +From +Message\n", run("describe", kind).stdout)
+    assert 'Created Configuration "hello"' in run("describe", "ksvc", "hello").stdout
+    assert run("get", "events").stdout.split("\n")[0].split() == "LAST SEEN TYPE REASON OBJECT MESSAGE".split()
 
 
 def test_apply_wait_change_and_delete(run: Kubectl, emulator: Emulator) -> None:

@@ -46,11 +46,21 @@ class Rule(NamedTuple):
 #: `any` is another value; `theirs` and `ours` are leaves that only one of both has.
 MAY_DIFFER = (
     Rule(".*", r"\.metadata\.managedFields.*", "ours", "kubectl does not show them, and recorded the cluster's"),
+    Rule("Pod", r"\.metadata\.ownerReferences\[0\]\..*", "theirs", "there is no ReplicaSet"),
     Rule(".*", r"\.metadata(\.ownerReferences\[\d+\])?\.uid|.*\bUID|.*UID$", "same as elsewhere", "made at random"),
     Rule(".*", r"\.metadata\.resourceVersion", "any", "counts the writes to everything that there is"),
     Rule(".*", r"\.metadata\.creationTimestamp", "time", "when it was"),
     Rule(".*", r".*\.lastTransitionTime", "time", "when it was"),
     Rule(".*", r"\.metadata\.annotations\.serving\.knative\.dev/routingStateModified", "time", "when it was"),
+    Rule("Pod", r".*\.(startTime|startedAt)", "time", "when it was"),
+    Rule("Pod", r"\.metadata\.(name|generateName)|.*\.pod-template-hash", "any", "made at random"),
+    Rule("Pod", r"\.spec\.nodeName|\.status\.(hostIP|podIP).*", "any", "the node is this machine"),
+    Rule("Pod", r".*\.containerID", "theirs", "the node's: not told by every runtime"),
+    Rule("Pod", r".*\.imageID", "any", "the node's: not told by every runtime"),
+    Rule("Pod", r"\.status\.(allocatedResources|resources)\..*", "theirs", "the node's: what its cgroups allow"),
+    Rule("Pod", r".*\.volumeMounts\[0\]\..*|\.spec\.volumes\[0\].*", "theirs", "no service account, no token"),
+    Rule("Pod", r"\.spec\.containers\[1\]\.image", "any", "the queue-proxy is a part of the emulator"),
+    Rule("Pod", r"\.status\.containerStatuses\[0\]\.image", "any", "the queue-proxy is a part of the emulator"),
     Rule("Revision", r"\.status\.desiredReplicas", "ours", "split-00002 was looked at before its first decision"),
     Rule(".*", r".*\.serving\.knative\.dev/(creator|lastModifier)", "any", "who the kubeconfig says that one is"),
 )

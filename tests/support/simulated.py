@@ -19,7 +19,7 @@ class Simulated:
 
     def __init__(self, *, start_seconds: float = START_SECONDS, **config_maps: Mapping[str, str]) -> None:
         config = {name.replace("_", "-"): data for name, data in config_maps.items()}
-        self._world = world = World(config, Machine(start=Times(f"{start_seconds}s")), start=START)
+        self._world = world = World(config, Machine(start=Times(f"{start_seconds}s")), start=START, shown=True)
         self.clock, self.store, self.controller, self.plane = world.clock, world.store, world.controller, world.plane
         self.admission, self.wake = world.admission, world.wake
 
