@@ -169,7 +169,7 @@ class Controller:
             timeout=spec.timeout,
             node=self._node,
             plane=self._plane,
-            launch=partial(self._launch, key, spec, revision["metadata"]["labels"]),
+            launch=partial(self._launch, key, spec, revision),
             room=self._room,
             rng=self._rng,
         )
@@ -178,9 +178,9 @@ class Controller:
     def _room(self) -> float:
         return self._most - sum(revision.replicas.alive for revision in self._revisions.values())
 
-    def _launch(self, key: RevisionKey, spec: RevisionSpec, labels: Mapping[str, str], instance: str) -> Launch:
+    def _launch(self, key: RevisionKey, spec: RevisionSpec, revision: Object, instance: str) -> Launch:
         """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""
-        container = spec.serving
+        container, labels = spec.serving, revision["metadata"]["labels"]
         contract = {
             "K_SERVICE": labels.get(keys.SERVICE_LABEL, ""),
             "K_CONFIGURATION": labels[keys.CONFIGURATION_LABEL],
@@ -206,6 +206,7 @@ class Controller:
             spec.port,
             probes,
             container.document,
+            revision["spec"],
         )
 
     def _lookup(self, namespace: str, kind: str, name: str) -> Object | None:

@@ -8,6 +8,7 @@ from gevent import Greenlet, GreenletExit
 
 from emulator.core.instance import Signal
 from emulator.core.probe import Health, Kind, Verdict, read_probes
+from emulator.core.support import refused
 from emulator.dataplane.prober import ask
 from emulator.errors import LaunchError
 from emulator.logs import Logs
@@ -54,8 +55,8 @@ class Kubelet:
         instance = launch.instance
         log = self._logs.open(instance)
         try:
-            health = self._health(launch)
             self._prepare(launch)
+            health = self._health(launch)
             handle = self._runtime.start(launch, log)
         except LaunchError as error:
             del self._lives[instance]
@@ -71,6 +72,8 @@ class Kubelet:
         self._report(Report(instance, Signal.EXITED, exit_code=ended.code, message=ended.last_lines))
 
     def _prepare(self, launch: Launch) -> None:
+        if why := refused(launch.pod, self._runtime.name_for(launch.image)):
+            raise LaunchError("CreateContainerConfigError", why)
         self._preparing.add(launch.instance)
         try:
             self._runtime.prepare(launch)

@@ -85,12 +85,12 @@ class Emulator:
         store, logs = Store(clock), Logs()
         self._store = store
         self._wake = Event()
+        runtime = choose(options.runtime, settings, options.state_dir)
         try:
-            self.admission = Admission(store, settings.config)
+            self.admission = Admission(store, settings.config, runtime.name_for)
             self._controller = Controller(clock, store, settings.config, self._wake.set)
         except ConfigError as error:
             raise UserError(f"{settings.file}: {error}") from error
-        runtime = choose(options.runtime, settings, options.state_dir)
         runtime.sweep()
         self._plane = DataPlane(clock, self._controller.demanded)
         self._kubelet = Kubelet(runtime, logs, self._controller.reported)

@@ -1,7 +1,7 @@
 """The one way in for objects: what a webhook would refuse is refused, what it would add is added, then stored."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from emulator.api.core_types import checked, invalid, namespace, unreadable
@@ -14,6 +14,7 @@ from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_ST
 from emulator.core.conditions import timestamp
 from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
+from emulator.core.support import RuntimeName, without_effect_in
 from emulator.core.three_way import applied
 from emulator.core.vocabulary import without_effect
 from emulator.errors import Forbidden, InvalidObject
@@ -47,8 +48,17 @@ STORED = Manner()
 class Admission:
     """Stores what users write, after admission."""
 
-    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]]) -> None:
-        """Raises ConfigError for a ConfigMap that can't be used."""
+    def __init__(
+        self,
+        store: Store,
+        config_maps: Mapping[str, Mapping[str, str]],
+        runtime_for: Callable[[str], RuntimeName] | None = None,
+    ) -> None:
+        """Raises ConfigError for a ConfigMap that can't be used.
+
+        `runtime_for` says what will run an image; None where nothing is run.
+        """
+        self._runtime_for = runtime_for
         self._store = store
         self._config = AdmissionConfig.load(config_maps)
         self._rng = random.Random()  # noqa: S311 - names of objects
@@ -126,8 +136,13 @@ class Admission:
         annotations = ((template or {}).get("metadata") or {}).get("annotations") or {}
         if refused := decider.not_implemented(annotations):
             raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
-        without = _without_effect(admitted.object, template)
+        without = (*_without_effect(admitted.object, template), *self._not_had((template or {}).get("spec"), where))
         return admitted.object, (*unknown, *decider.unknown(annotations), *without, *admitted.warnings)
+
+    def _not_had(self, pod: Object | None, where: str) -> Iterator[str]:
+        """What the runtime does without. A Revision comes from a template, of which it was told already."""
+        if pod and where and self._runtime_for:
+            yield from without_effect_in(pod, self._runtime_for(pod["containers"][0]["image"]))
 
     def _tracked(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Object:
         """Nobody manages what admission fills in: managers are told before."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from emulator.core.instance import Signal
 from emulator.core.revision import RevisionKey
+from emulator.core.support import RuntimeName
 
 #: Lines of the log that an exit is reported with, as Knative quotes a container's last words.
 LAST_LINES = 10
@@ -19,6 +20,7 @@ class Launch:
 
     `probes` are the container's, by kind (`readiness`, `liveness`, `startup`), as Kubernetes writes them. `container`
     is all of it as the manifest has it: resources, security context and the like are for a runtime that knows them.
+    `pod` is the Revision's spec, which it is in.
     """
 
     instance: str
@@ -31,6 +33,7 @@ class Launch:
     container_port: int
     probes: Mapping[str, Mapping[str, Any]]
     container: Mapping[str, Any] = field(default_factory=dict)
+    pod: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Report(NamedTuple):
@@ -90,6 +93,10 @@ class Handle(Protocol):
 
 class Runtime(Protocol):
     """Starts instances. All calls are made from greenlets and must let others run while they wait."""
+
+    def name_for(self, image: str) -> RuntimeName:
+        """Which one runs instances of an image: it rules what a manifest may ask for."""
+        ...
 
     def prepare(self, launch: Launch) -> None:
         """Get what a start takes; raises LaunchError if it can't be had.

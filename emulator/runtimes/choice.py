@@ -7,6 +7,7 @@ docker    everything is a container
 
 from pathlib import Path
 
+from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError, MachineError
 from emulator.runtimes.base import Handle, Launch, LogSink, Runtime
 from emulator.runtimes.docker import DockerRuntime
@@ -40,6 +41,9 @@ class _Auto:
         self._process = process
         self._docker = docker
 
+    def name_for(self, image: str) -> RuntimeName:
+        return self._of(image).name_for(image)
+
     def prepare(self, launch: Launch) -> None:
         """Raise LaunchError, with both ways out, where there is neither a command nor an image."""
         if self._process.knows(launch.image):
@@ -59,8 +63,10 @@ class _Auto:
             ) from error
 
     def start(self, launch: Launch, log: LogSink) -> Handle:
-        runtime = self._process if self._process.knows(launch.image) else self._docker
-        return runtime.start(launch, log)
+        return self._of(launch.image).start(launch, log)
+
+    def _of(self, image: str) -> Runtime:
+        return self._process if self._process.knows(image) else self._docker
 
     def sweep(self) -> int:
         return self._process.sweep() + self._docker.sweep()

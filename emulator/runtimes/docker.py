@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 from gevent import Greenlet, socket
 
+from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
 from emulator.runtimes.base import LAST_LINES, Address, Exit, Handle, Launch, LogSink
 from emulator.runtimes.container import container_options
@@ -52,6 +53,10 @@ class DockerRuntime:
     def connect(self) -> None:
         """Raise NoEngineError if no engine answers."""
         self._engine.call(lambda client: client.ping())
+
+    def name_for(self, image: str) -> RuntimeName:
+        del image
+        return RuntimeName.DOCKER
 
     def prepare(self, launch: Launch) -> None:
         """Get the image, by its pull policy: what is here is not asked for again, unless the policy is Always."""

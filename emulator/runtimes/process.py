@@ -18,6 +18,7 @@ import psutil
 from gevent import subprocess
 
 from emulator.core.environment import expand_all
+from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
 from emulator.runtimes.base import LAST_LINES, LINE_LIMIT, Address, Exit, Handle, Launch, LogSink
 
@@ -50,6 +51,10 @@ class ProcessRuntime:
     def remedy(self, image: str) -> str:
         """What to do about an image that it doesn't have, in words."""
         return f'add the line `  "{image}": "COMMAND"` under `images:` in {self._config_file}'
+
+    def name_for(self, image: str) -> RuntimeName:
+        del image
+        return RuntimeName.PROCESS
 
     def prepare(self, launch: Launch) -> None:
         """Raise LaunchError where neither the manifest nor the table says what to run."""
