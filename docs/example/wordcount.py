@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import signal
+import sys
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -34,5 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    # The first process of a container ends at SIGTERM only if it says so. No request is in hand any more by then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # In a container PORT comes from Knative and all addresses are meant; the emulator says HOST=127.0.0.1 as well.
     ThreadingHTTPServer((os.environ.get("HOST", ""), int(os.environ["PORT"])), Handler).serve_forever()

@@ -17,6 +17,7 @@ import requests
 from emulator.api import kinds
 from emulator.api.kinds import Kind
 from emulator.client import Client
+from emulator.detach import STOP_LIMIT
 from emulator.errors import MachineError, NotFound, NotReady
 from emulator.manifests import AWAITED
 from emulator.record import reader
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 #: Seconds that a start may take, that a Service has to become Ready, and that an answer may take: machines that run
 #: tests are small and busy, and who waits so long has failed anyway.
 PATIENCE = 60.0
-#: Seconds that the emulator gets to end: 10 for requests in hand, 10 for instances, and some more.
-STOP_LIMIT = 30.0
 
 
 class RunningEmulator:

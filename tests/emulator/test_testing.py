@@ -1,7 +1,6 @@
 """The fixtures for other people's tests: as these use them, in sessions of their own, which may be interrupted."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from emulator.record.reader import read
 from emulator.testing.running import Knative, RunningEmulator
 from emulator.testing.simulated import SimulatedKnative
 
-EXAMPLE = Path(__file__).parents[2] / "docs/example"
 SETTINGS = f"images:\n  example.com/hello: {HELLO}\n"
 
 
@@ -64,14 +62,6 @@ def test_a_session_imports_nothing_of_the_emulator_before_a_test_asks_for_it() -
         [sys.executable, "-c", f"import sys, pytest; {look}"], check=True, capture_output=True, text=True
     ).stdout
     assert set(eval(seen)) == {"emulator", "emulator.testing", "emulator.testing.plugin"}
-
-
-def test_the_example_in_the_docs_passes(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__"))
-    run = session(tmp_path / "example", "--knative-runtime=process")
-    said, _ = run.communicate(timeout=PATIENCE)
-    assert run.returncode == 0, said
-    assert " passed" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
