@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
             "--state-dir",
             type=lambda text: Path(text).absolute(),
             default=os.environ.get("KNATIVE_EMULATOR_STATE_DIR", str(Path.home() / ".knative-emulator")),
-            help="folder of the kubeconfig, certificates and lock (default %(default)s)",
+            help="folder of the objects, kubeconfig, certificates and lock (default %(default)s)",
         )
         sub.add_argument("-n", "--namespace", default="default", help="namespace (default %(default)s)")
         return sub
@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="what runs instances (default auto: a process for an image with a line under `images:`, else a container)",
     )
+    up.add_argument("--fresh", action="store_true", help="forget the objects of before, for good")
     up.add_argument("--demo", action="store_true", help="go to zero within 15 s: window 6 s, grace 5 s")
     up.add_argument(
         "--record",

@@ -148,6 +148,8 @@ class Controller:
         key = RevisionKey(meta["namespace"], meta["name"])
         if change.verb == "ADDED":
             self._revisions[key] = self._bring_up(key, change.object)
+            if "status" in change.object:
+                self._revisions[key].resume(self._clock.now())
         elif change.verb == "MODIFIED":
             self._revisions[key].describe_anew(change.object, self._clock.now())
         elif change.verb == "DELETED":

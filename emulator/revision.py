@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from emulator.core.annotations import ROUTING_STATE_LABEL
-from emulator.core.conditions import TRUE, Condition
+from emulator.core.conditions import TRUE, Condition, Conditions
 from emulator.core.instance import Instance
 from emulator.core.revision_status import (
     DEADLINE_EXCEEDED,
+    RESOURCES,
     Autoscaler,
     Deployment,
     Exited,
@@ -86,6 +87,12 @@ class RevisionController:
         meta = document["metadata"]
         self.scaler.set_annotations(meta.get("annotations", {}), now)
         self.scaler.set_reachable(meta.get("labels", {}).get(ROUTING_STATE_LABEL) != "reserve", now)
+
+    def resume(self, now: float) -> None:
+        """Go on with a Revision that another emulator ran: its instances are gone, what they showed of it holds."""
+        self.describe_anew(self.document, now)
+        shown = Conditions("Revision", self.document["status"], self.document["metadata"]["generation"])
+        self.scaler.resume(initialized=shown[RESOURCES].status == "True", now=now)
 
     def retire(self) -> None:
         """The revision was deleted: requests in hand end, no other comes in, then all instances go."""

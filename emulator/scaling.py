@@ -12,7 +12,7 @@ from emulator.core.config import AutoscalerConfig, shipped
 from emulator.core.config_deployment import DeploymentConfig
 from emulator.core.decider import ScalingSpec, resolve
 from emulator.core.metrics import RevisionMetrics
-from emulator.core.scaler import Mode, Observed, Outcome, first_outcome, reconcile
+from emulator.core.scaler import Mode, Observed, Outcome, first_outcome, reconcile, resumed_outcome
 from emulator.core.settings import load
 
 
@@ -109,6 +109,16 @@ class RevisionScaler:
         self._resolve_anew(now)
         if self.spec.metric != before.metric:
             self._metrics.resize(self.spec.metric, now)
+
+    def resume(self, *, initialized: bool, now: float) -> None:
+        """Begin with a revision that was scaled before and has lost all its instances.
+
+        One that needs none waits for its first request, as after the way to zero; one that reached its initial scale
+        need not reach it again; one that no route leads to has nobody to start for.
+        """
+        if initialized or not self._reachable:
+            self.outcome = resumed_outcome(self.spec, initialized=initialized, now=now)
+            self.wanted = self.outcome.replicas
 
     def step(self, ready: int, now: float) -> float:
         """Decide and reconcile as far as that is due with `ready` ready instances; returns when it is due next."""

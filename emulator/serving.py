@@ -20,6 +20,9 @@ from emulator.revision import RevisionController
 from emulator.routes import RouteReconciler
 from emulator.services import ServiceReconciler
 
+#: Seconds after which an object is looked at again that couldn't be: a controller's work queue backs off like that.
+RETRY_SECONDS = 1.0
+
 
 class Serving:
     """Reconciles all objects of Knative Serving. `revisions` are the living ones, by key."""
@@ -78,6 +81,8 @@ class Serving:
                 self._dirty[kind].add(key)
         while dirty := next((each for each in self._dirty.items() if each[1]), None):
             kind, key = dirty[0], dirty[1].pop()
+            # A pass that fails, as the disk is full, say, is not the last one.
+            self._due[kind, key] = now + RETRY_SECONDS
             goes_on = self._passes[kind](key, now)
             if goes_on is None:
                 self._due.pop((kind, key), None)

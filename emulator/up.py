@@ -15,7 +15,8 @@ from gevent.event import Event
 
 from emulator.api import tls
 from emulator.api.admission import Admission
-from emulator.api.kinds import Kind
+from emulator.api.kinds import SERVICE, Kind
+from emulator.api.object_files import FLUSH_SECONDS, ObjectFiles
 from emulator.api.server import ApiServer, make_app
 from emulator.api.store import Store
 from emulator.controller import Controller
@@ -82,7 +83,12 @@ class Emulator:
         for number in (signal.SIGINT, signal.SIGTERM):
             on_signal(number, self.stopping.set)
         clock = WallClock()
-        store, logs = Store(clock), Logs()
+        self._files = ObjectFiles(options.state_dir)
+        if options.fresh:
+            self._files.clear()
+        kept = self._files.read()
+        store, logs = Store(clock, self._files.write), Logs()
+        store.restore(*kept)
         self._store = store
         self._wake = Event()
         runtime = choose(options.runtime, settings, options.state_dir)
@@ -99,6 +105,12 @@ class Emulator:
         os.environ |= variables(self._plane.listen_private(LOOPBACK, 0), os.environ)
         self._controller.connect(self._plane, self._kubelet, self.port)
         history = self._controller.history
+        self._recorder: Recorder | None = None
+        if options.record:
+            self._recorder = Recorder(store, history, Writer(options.record, history.header))
+            self._plane.tell(self._recorder.finished)
+        # All have to hear of what was there before, the watches aside: theirs begin after it.
+        store.announce()
         who = tls.identity(options.state_dir)
         app = make_app(
             *(store, self.admission, logs),
@@ -108,13 +120,12 @@ class Emulator:
         )
         self._api = ApiServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))
         api_port = _listen(self._listen_api, options.api_port, "--api-port")
-        self._recorder: Recorder | None = None
-        if options.record:
-            self._recorder = Recorder(store, history, Writer(options.record, history.header))
-            self._plane.tell(self._recorder.finished)
         self.kubeconfig = options.state_dir / "kubeconfig"
         tls.write_kubeconfig(self.kubeconfig, who, api_port)
-        self._loop = spawn(self._run)
+        if found := sum(1 for _ in store.all(SERVICE)):
+            services = "1 service" if found == 1 else f"{found} services"
+            print(f"went on with {services} from {options.state_dir}; `up --fresh` begins without", flush=True)
+        self._loops = [spawn(self._run), spawn(self._flush)]
 
     def wait_ready(self, documents: Iterable[tuple[Kind, Mapping[str, Any]]], timeout: float) -> int:
         """Wait for what was applied; returns 0, or 1 if some of it failed or the time is over. Says which and why."""
@@ -142,11 +153,25 @@ class Emulator:
     def close(self) -> None:
         """Stop accepting, let requests in hand end, end all instances."""
         self._plane.close(DRAIN)
-        self._loop.kill()
+        for loop in self._loops:
+            loop.kill()
         if self._recorder:
             self._recorder.close()
         self._kubelet.close()
         self._api.stop()
+        self._files.flush()
+
+    def _flush(self) -> None:
+        said = ""
+        while True:
+            sleep(FLUSH_SECONDS)
+            try:
+                self._files.flush()
+                said = ""
+            except MachineError as error:
+                if str(error) != said:
+                    print(f"error: {error}", flush=True)
+                said = str(error)
 
     def _run(self) -> None:
         """The controller's loop on the wall's clock: it steps when something is due, or when it is woken."""

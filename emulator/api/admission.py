@@ -63,7 +63,8 @@ class Admission:
         self._config = AdmissionConfig.load(config_maps)
         self._rng = random.Random()  # noqa: S311 - names of objects
         for name in NAMESPACES:
-            store.create(NAMESPACE, namespace(name))
+            if store.find(NAMESPACE, "", name) is None:
+                store.create(NAMESPACE, namespace(name))
 
     def create(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
         """Store a new object; returns it and the warnings.

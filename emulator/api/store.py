@@ -1,8 +1,9 @@
-"""Objects with versions, in memory, and who wants to hear of their changes.
+"""Objects with versions, and who wants to hear of their changes.
 
 Rules are those of the API server's conventions: one global counter gives every stored change its resourceVersion;
 generation moves with the spec alone; a write that changes nothing keeps the version; a stale version is a Conflict.
-Stored objects are never changed in place: what `get` returns may be kept, and must not be written to.
+Stored objects are never changed in place: what `get` returns may be kept, and must not be written to. A change that
+can't be made to last is none: `journal` hears of each before it is stored.
 """
 
 import copy
@@ -53,10 +54,14 @@ Listener = Callable[[Change], None]
 
 
 class Store:
-    """All objects of one emulator."""
+    """All objects of one emulator.
 
-    def __init__(self, clock: Clock) -> None:
+    `journal` is told of each change before it is stored, and raises where it can't be made to last.
+    """
+
+    def __init__(self, clock: Clock, journal: Listener = lambda _: None) -> None:
         self.clock = clock
+        self._journal = journal
         self._version = 0
         self._objects: dict[Kind, dict[Key, Object]] = {}
         self._listeners: list[Listener] = []
@@ -69,6 +74,26 @@ class Store:
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every later change, in order, inside the write that made it: it must not block."""
         self._listeners.append(listener)
+
+    def restore(self, objects: Iterable[tuple[Kind, Object]], version: int) -> None:
+        """Begin with what was stored before, and count versions on from `version`. Nobody hears of it yet."""
+        for kind, stored in objects:
+            meta = stored["metadata"]
+            self._objects.setdefault(kind, {})[meta.get("namespace", ""), meta["name"]] = stored
+        self._version = version
+
+    def announce(self) -> None:
+        """Tell the listeners of all that is stored, as ADDED, and end what was being deleted when an emulator ended."""
+        for kind, stored in self._everything():
+            self._notify(Change("ADDED", kind, stored))
+        uids = {stored["metadata"]["uid"] for _, stored in self._everything()}
+        for kind, stored in self._everything():
+            owners = {reference["uid"] for reference in stored["metadata"].get("ownerReferences", ())}
+            if owners and not owners & uids:
+                self._delete_all([(kind, stored)])
+        for kind, stored in self._everything():
+            if is_deleted(stored):
+                self._go_on(kind, stored)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._objects.get(kind, {}).get((namespace, name))
@@ -181,8 +206,11 @@ class Store:
 
     def _remove(self, kind: Kind, gone: Object) -> Object:
         meta = gone["metadata"]
-        before = self._objects[kind].pop((meta.get("namespace", ""), meta["name"]))
-        self._notify(Change("DELETED", kind, self._next_version(gone), before))
+        key = meta.get("namespace", ""), meta["name"]
+        change = Change("DELETED", kind, self._next_version(gone), self._objects[kind][key])
+        self._commit(change)
+        del self._objects[kind][key]
+        self._notify(change)
         self._delete_all(self._owned_by(meta["uid"]))
         for reference in meta.get("ownerReferences", ()):
             self._let_go(reference["uid"])
@@ -212,13 +240,25 @@ class Store:
         """A namespace takes nothing new from now on, and goes once nothing is left in it."""
         if is_deleted(namespace):
             return namespace
-        name = namespace["metadata"]["name"]
         closed = self.terminate(NAMESPACE, namespace | {"status": {"phase": "Terminating"}})
+        self._empty(closed["metadata"]["name"])
+        return closed
+
+    def _empty(self, name: str) -> None:
+        """Delete what is in a namespace, and the namespace with the last of it."""
         # Pods go when their instances have ended, which they do with their Revisions.
         kinds = [kind for kind in self._objects if kind.namespaced and kind is not POD]
         self._delete_all([(kind, document) for kind in kinds for document in self.all(kind, name)])
         self._leave(self.find(NAMESPACE, "", name))
-        return closed
+
+    def _go_on(self, kind: Kind, marked: Object) -> None:
+        """What follows from a mark of deletion, once more: an emulator may have ended in the middle of it."""
+        meta = marked["metadata"]
+        if kind is NAMESPACE:
+            self._empty(meta["name"])
+        elif FOREGROUND in _finalizers(marked):
+            self._delete_all(self._owned_by(meta["uid"]), foreground=True)
+            self._let_go(meta["uid"])
 
     def _leave(self, namespace: Object | None) -> None:
         if namespace is not None and is_deleted(namespace) and self._may_go(NAMESPACE, namespace):
@@ -246,14 +286,21 @@ class Store:
         meta = stored["metadata"]
         objects = self._objects.setdefault(kind, {})
         key = meta.get("namespace", ""), meta["name"]
-        before = objects.get(key)
+        change = Change(verb, kind, stored, objects.get(key))
+        self._commit(change)
         objects[key] = stored
-        self._notify(Change(verb, kind, stored, before))
+        self._notify(change)
         return stored
 
     def _next_version(self, document: Object) -> Object:
+        return document | {"metadata": document["metadata"] | {"resourceVersion": str(self._version + 1)}}
+
+    def _commit(self, change: Change) -> None:
+        self._journal(change)
         self._version += 1
-        return document | {"metadata": document["metadata"] | {"resourceVersion": str(self._version)}}
+
+    def _everything(self) -> list[tuple[Kind, Object]]:
+        return [(kind, stored) for kind, objects in self._objects.items() for stored in objects.values()]
 
     def _notify(self, change: Change) -> None:
         for listener in self._listeners:

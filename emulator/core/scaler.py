@@ -156,6 +156,21 @@ def first_outcome(now: float) -> Outcome:
     )
 
 
+def resumed_outcome(spec: ScalingSpec, *, initialized: bool, now: float) -> Outcome:
+    """Where a revision stands whose instances have gone with the machine: inactive, or at the least that it may have.
+
+    In a cluster the PodAutoscaler keeps what it said while its autoscaler restarts, and the Deployment its scale. Here
+    both end at once, so nothing runs: what may be at zero stays there, with the activator in its path.
+    """
+    first = first_outcome(now)
+    known = Condition(*TRUE, since=now) if initialized else first.initialized
+    least = max(spec.min_scale, 0 if spec.enable_scale_to_zero else 1)
+    if least > 0:
+        return replace(first, replicas=least, initialized=known, reason=f"resumed at {least}")
+    idle = Condition(*NO_TRAFFIC, since=now)
+    return replace(first, desired_scale=0, active=idle, ready=idle, initialized=known, reason="resumed at zero")
+
+
 def reconcile(spec: ScalingSpec, decision: Decision, observed: Observed, last: Outcome, now: float) -> Outcome:
     """Bring a revision one step further to what its autoscaler decided; `now` is Unix time in seconds."""
     if observed.service_known:
