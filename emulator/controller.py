@@ -18,6 +18,7 @@ from emulator.core.clock import Clock
 from emulator.core.environment import Lookup, environment
 from emulator.core.resources import RevisionSpec, revision_spec
 from emulator.core.revision import RevisionKey
+from emulator.core.volumes import volume_files
 from emulator.dataplane.door import Backend, Plane, RevisionStat
 from emulator.describe import describe
 from emulator.events import KEPT_EVENTS, Events
@@ -209,6 +210,7 @@ class Controller:
             probes,
             container.document,
             revision["spec"],
+            volume_files(revision["spec"], partial(self._lookup, key.namespace)),
         )
 
     def _lookup(self, namespace: str, kind: str, name: str) -> Object | None:

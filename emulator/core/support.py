@@ -108,7 +108,8 @@ FIELDS: Final = (
         for it in ("limits", "requests")
     ),
     Field("containers[*].resources", _NONE, _YES, "a process takes what this machine has"),
-    Field("containers[*].volumeMounts", _NO, _NO, _OWN_FILES),
+    Field("containers[*].volumeMounts[*].mountPropagation", _NO, _NO, "mounts are private to each container"),
+    Field("containers[*].volumeMounts", _NO, _YES, _OWN_FILES),
     *(
         Field(f"containers[*].{kind}Probe.{handler}", _NO, _NO, "a probe may be httpGet or tcpSocket", where=_present)
         for kind in ("readiness", "liveness", "startup")
@@ -142,7 +143,17 @@ FIELDS: Final = (
     ),
     Field("containers[*].securityContext", _NONE, _YES, _OWN_USER),
     Field("securityContext", _NONE, _NO, "only a container's own securityContext is followed"),
-    Field("volumes", _NO, _NO, _NO_VOLUME),
+    Field("volumes[*].name", _YES, _YES),
+    Field("volumes[*].configMap", _NO, _YES, _OWN_FILES),
+    Field("volumes[*].secret", _NO, _YES, _OWN_FILES),
+    Field("volumes[*].projected.sources[*].serviceAccountToken", _NO, _NO, _NO_ACCOUNTS),
+    Field("volumes[*].projected.sources[*].downwardAPI", _NO, _NO, _NO_PODS),
+    Field("volumes[*].projected", _NO, _YES, _OWN_FILES),
+    Field("volumes[*].emptyDir", _NO, _YES, _OWN_FILES),
+    *(
+        Field(f"volumes[*].{source}", _NO, _NO, _NO_VOLUME, where=_present)
+        for source in ("hostPath", "persistentVolumeClaim", "csi", "ephemeral", "image")
+    ),
     Field("serviceAccountName", _NONE, _NONE, _NO_ACCOUNTS),
     Field("automountServiceAccountToken", _YES, _YES, note="no instance gets a token"),
     Field("imagePullSecrets", _NONE, _NONE, "images are pulled with the logins that the engine has"),

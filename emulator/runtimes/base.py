@@ -1,12 +1,13 @@
 """The tiny base that every runtime shares."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from emulator.core.instance import Signal
 from emulator.core.revision import RevisionKey
 from emulator.core.support import RuntimeName
+from emulator.core.volumes import Files
 
 #: Lines of the log that an exit is reported with, as Knative quotes a container's last words.
 LAST_LINES = 10
@@ -20,7 +21,8 @@ class Launch:
 
     `probes` are the container's, by kind (`readiness`, `liveness`, `startup`), as Kubernetes writes them. `container`
     is all of it as the manifest has it: resources, security context and the like are for a runtime that knows them.
-    `pod` is the Revision's spec, which it is in.
+    `pod` is the Revision's spec, which it is in; `files` tells of each of its volumes of ConfigMaps and Secrets
+    what is in it now (raises UnresolvedReference).
     """
 
     instance: str
@@ -34,6 +36,7 @@ class Launch:
     probes: Mapping[str, Mapping[str, Any]]
     container: Mapping[str, Any] = field(default_factory=dict)
     pod: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Callable[[], Files]] = field(default_factory=dict)
 
 
 class Report(NamedTuple):

@@ -4,6 +4,7 @@ The rules are the kubelet's (pkg/kubelet/kuberuntime: container limits, security
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from emulator.core.environment import expand_all
@@ -15,11 +16,15 @@ from emulator.runtimes.base import Launch
 CPU_PERIOD, MIN_QUOTA = 100_000, 1_000
 #: Weight of one core among those who want more than there is, and the least weight.
 CPU_SHARES, MIN_SHARES = 1024, 2
+#: Permissions of an empty folder that any user may write to.
+EMPTY_DIR_MODE = 0o1777
 #: A name of a host has no more letters; Kubernetes cuts a pod's name the same way.
 HOSTNAME_LIMIT = 63
 
 
-def container_options(launch: Launch, *, image_user: str, labels: Mapping[str, str], publish: bool) -> dict[str, Any]:
+def container_options(
+    launch: Launch, *, image_user: str, labels: Mapping[str, str], publish: bool, folder: Path
+) -> dict[str, Any]:
     """Arguments for `containers.create`.
 
     Args:
@@ -27,6 +32,7 @@ def container_options(launch: Launch, *, image_user: str, labels: Mapping[str, s
         image_user: the image's own USER, "" for none.
         labels: to find the container by.
         publish: whether the serving port is to be reached by a random one of the loopback.
+        folder: where its volumes with files are, each in a folder of its name.
 
     Raises:
         LaunchError: the kubelet would not create such a container either.
@@ -46,9 +52,46 @@ def container_options(launch: Launch, *, image_user: str, labels: Mapping[str, s
         # Kubernetes has probes of its own and ignores the image's.
         "healthcheck": {"test": ["NONE"]},
         "ports": {f"{launch.container_port}/tcp": ("127.0.0.1", None)} if publish else {},
+        "mounts": [_mount(mount, launch, folder) for mount in launch.container.get("volumeMounts") or ()],
         **_resources(launch.container.get("resources") or {}),
         **_security(launch.container.get("securityContext") or {}, image_user),
     }
+
+
+def _mount(mount: Mapping[str, Any], launch: Launch, folder: Path) -> dict[str, Any]:
+    """A mount in the words of the engine's API."""
+    [volume] = (it for it in launch.pod["volumes"] if it["name"] == mount["name"])
+    target, sub_path = mount["mountPath"], mount.get("subPath") or ""
+    if "emptyDir" not in volume:
+        return {
+            "Type": "bind",
+            "Target": target,
+            "Source": _source(folder / volume["name"], sub_path),
+            "ReadOnly": True,
+        }
+    every = [it for it in launch.container["volumeMounts"] if it["name"] == volume["name"]]
+    if sub_path or len(every) > 1:
+        why = f'the emptyDir volume "{volume["name"]}" can be mounted once and as a whole'
+        raise LaunchError("CreateContainerConfigError", why)
+    options: dict[str, Any] = {"Mode": EMPTY_DIR_MODE}
+    if limit := volume["emptyDir"].get("sizeLimit"):
+        options["SizeBytes"] = int(parse_quantity(limit).value)
+    return {
+        "Type": "tmpfs",
+        "Target": target,
+        "ReadOnly": bool(mount.get("readOnly")),
+        "TmpfsOptions": options,
+    }
+
+
+def _source(volume: Path, sub_path: str) -> str:
+    """Where a mount of a volume begins: a part of it is what it is now, and does not change any more."""
+    source = (volume / sub_path).resolve()
+    if not (source.is_relative_to(volume.resolve()) and (source.exists() or not sub_path)):
+        raise LaunchError(
+            "CreateContainerConfigError", f'failed to prepare subPath "{sub_path}" of volume "{volume.name}"'
+        )
+    return str(source)
 
 
 def _resources(resources: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ whose a container is, so what an emulator that was killed left running is found 
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import gevent
 from gevent import Greenlet, socket
 
+from emulator.core.environment import UnresolvedReference
 from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
 from emulator.runtimes.base import LAST_LINES, Address, Exit, Handle, Launch, LogSink
 from emulator.runtimes.container import container_options
 from emulator.runtimes.engine import Client, Engine, NoEngineError, RefusedError
 from emulator.runtimes.output import copy_lines
+from emulator.runtimes.volumes import Volumes
 
 LOOPBACK = "127.0.0.1"
 #: Label of our containers; its value is the state folder of their emulator.
@@ -48,7 +51,8 @@ class DockerRuntime:
         self._owner = str(state_dir)
         # Tells the next `up` that there may be something to sweep: it need not ask the engine each time.
         self._trace = state_dir / "containers"
-        self._present: set[str] = set()
+        self._folder = state_dir.absolute() / "volumes"
+        self._present: dict[str, Volumes] = {}
 
     def connect(self) -> None:
         """Raise NoEngineError if no engine answers."""
@@ -81,14 +85,20 @@ class DockerRuntime:
             REVISION_LABEL: launch.revision.name,
         }
         publish = not self._engine.routed
-        options = container_options(launch, image_user=image.get("User") or "", labels=labels, publish=publish)
+        folder = self._folder / launch.instance
         self._trace.touch()
-        self._present.add(launch.instance)
+        self._present[launch.instance] = _volumes(folder, launch)
         try:
+            options = container_options(
+                launch, image_user=image.get("User") or "", labels=labels, publish=publish, folder=folder
+            )
             container = self._engine.call(lambda client: client.containers.create(**options))
         except RefusedError as error:
             self._forget(launch.instance)
             raise LaunchError("CreateContainerError", str(error)) from error
+        except LaunchError:
+            self._forget(launch.instance)
+            raise
         try:
             output, network = self._engine.call(lambda client: _start(client, container))
         except RefusedError as error:
@@ -112,6 +122,7 @@ class DockerRuntime:
             swept = self._engine.call(self._remove_all)
         except NoEngineError:
             return 0  # what it ran is out of reach; the trace stays
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._trace.unlink()
         return swept
 
@@ -123,7 +134,7 @@ class DockerRuntime:
         return len(left)
 
     def _forget(self, instance: str) -> None:
-        self._present.discard(instance)
+        self._present.pop(instance).close()
         if not self._present:
             self._trace.unlink(missing_ok=True)
 
@@ -205,6 +216,13 @@ class _Container:
                 if not state["Running"]:
                     return int(state["ExitCode"])
             gevent.sleep(ENDING_POLL)
+
+
+def _volumes(folder: Path, launch: Launch) -> Volumes:
+    try:
+        return Volumes(folder, launch.files)
+    except (UnresolvedReference, OSError) as error:
+        raise LaunchError("CreateContainerConfigError", str(error)) from error
 
 
 def _start(client: Client, container: Any) -> tuple[int, Mapping[str, Any]]:

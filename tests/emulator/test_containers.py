@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from emulator.runtimes.output import copy_lines
 
 def options(image_user: str = "", *, publish: bool = False, **container: Any) -> dict[str, Any]:
     launch = Launch("pod-1", RevisionKey("default", "r"), "img", (), (), {}, None, 8080, {}, container)
-    return container_options(launch, image_user=image_user, labels={}, publish=publish)
+    return container_options(launch, image_user=image_user, labels={}, publish=publish, folder=Path("/none"))
 
 
 @pytest.mark.parametrize(

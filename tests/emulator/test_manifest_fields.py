@@ -36,7 +36,9 @@ def test_what_a_process_cannot_have_fails_the_revision_in_words(emulator: Emulat
     document = json.loads(emulator.cli("get", "revision", "hello-00001", "-o", "json").stdout)
     [condition] = [it for it in document["status"]["conditions"] if it["type"] == "ResourcesAvailable"]
     assert (condition["status"], condition["reason"]) == ("False", "CreateContainerConfigError")
-    assert condition["message"].startswith("containers[0].volumeMounts can't be had in a process: ")
+    assert condition["message"].startswith(
+        "containers[0].volumeMounts, volumes[0].configMap can't be had in a process: "
+    )
     assert emulator.apply(manifest()).returncode == 0, "the next revision is not held up by it"
 
 

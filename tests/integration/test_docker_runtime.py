@@ -1,70 +1,27 @@
 """Instances as containers: the emulator runs an image that knows nothing of it, from the manifest alone."""
 
-import functools
 import json
 import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
 import requests
-from docker_engine import IMAGE_LABEL, unless_gone
+from greeting import GREETER, Containers, greeter
 from running import Emulator, manifest, until
 
 from emulator.core.revision import RevisionKey
 from emulator.logs import Log
 from emulator.runtimes import engine as engine_module
 from emulator.runtimes.base import Launch
-from emulator.runtimes.docker import POD_LABEL, REVISION_LABEL, STATE_LABEL, DockerRuntime
+from emulator.runtimes.docker import POD_LABEL, REVISION_LABEL, DockerRuntime
 
 ROOT = Path(__file__).parents[2]
-GREETER = "knative-emulator-greeter:test"
 NOBODY = "unix:///nonexistent/docker.sock"
-
-Containers = Callable[..., list[Any]]
-
-
-@pytest.fixture(scope="module")
-def image(engine: Any) -> str:
-    """A small service in an image of its own, on the base that the function's image is built on."""
-    base = (ROOT / "Dockerfile").read_text().split()[1]
-    options = ["--build-arg", f"BASE={base}", "--label", IMAGE_LABEL]
-    subprocess.run(
-        ["docker", "build", "--quiet", "--tag", GREETER, *options, "tests/support/greeter"], cwd=ROOT, check=True
-    )
-    return GREETER
-
-
-@pytest.fixture
-def containers(engine: Any, tmp_path: Path) -> Iterator[Containers]:
-    """Lists the containers of the test's emulators, those that have ended too."""
-
-    def ours(**labels: str) -> list[Any]:
-        wanted = [f"{STATE_LABEL}={tmp_path}/state", *(f"{name}={value}" for name, value in labels.items())]
-        found: list[Any] = engine.client.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
-        return found
-
-    yield ours
-    for container in ours():
-        unless_gone(functools.partial(container.remove, force=True, v=True))
-
-
-@pytest.fixture
-def emulator(tmp_path: Path, containers: Containers) -> Iterator[Emulator]:
-    running = Emulator(tmp_path)
-    try:
-        yield running
-    finally:
-        running.close()
-
-
-def greeter(name: str = "greeter", env: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
-    return manifest(name, env=env, image=GREETER, **options)
 
 
 def document(emulator: Emulator, kind: str, name: str) -> Any:
@@ -132,6 +89,7 @@ def test_an_exit_is_told_with_its_code_and_the_last_lines(
     assert sorted(message.removeprefix("Container failed with: ").split("\n")) == ["can't go on", "one moment"]
 
 
+TEXTS = {"name": "texts", "configMap": {"name": "none"}}
 #: What a manifest has that can't be started -> condition, reason, and message of its Revision.
 UNABLE: dict[str, tuple[dict[str, Any], tuple[str, str, str]]] = {
     "no such image": (
@@ -170,6 +128,14 @@ UNABLE: dict[str, tuple[dict[str, Any], tuple[str, str, str]]] = {
         {"resources": {"limits": {"memory": "1Mi"}}},
         ("ResourcesAvailable", "CreateContainerError", "[Mm]inimum memory limit"),
     ),
+    "no such object for a volume": (
+        {"volumeMounts": [{"name": "texts", "mountPath": "/texts"}]},
+        (
+            "ResourcesAvailable",
+            "CreateContainerConfigError",
+            'MountVolume.SetUp failed for volume "texts" : configmap "none" not found',
+        ),
+    ),
     "root": (
         {"securityContext": {"runAsNonRoot": True, "runAsUser": 0}},
         ("ResourcesAvailable", "CreateContainerConfigError", "container's runAsUser breaks non-root policy"),
@@ -183,7 +149,7 @@ def test_what_cannot_be_started_says_why_in_the_engines_words(
 ) -> None:
     container, (condition, reason, words) = UNABLE[case]
     emulator.up("--runtime", "docker")
-    refused = emulator.apply(greeter(container=container))
+    refused = emulator.apply(greeter(container=container, volumes=[TEXTS] if "volumeMounts" in container else []))
     assert refused.returncode == 1
     status, why, message = conditions(emulator, "greeter-00001")[condition]
     assert (status, why) == ("False", reason)
