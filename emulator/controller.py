@@ -29,6 +29,7 @@ from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Node, Report
 from emulator.scaling import RevisionScaler, ScalingConfig, next_report
 from emulator.serving import Serving
+from emulator.shown import Shown
 
 #: (container, lookup) -> its environment.
 Resolver = Callable[[Mapping[str, Any], Lookup], dict[str, str]]
@@ -68,7 +69,8 @@ class Controller:
         self._retired: list[RevisionController] = []
         self._events = Events(store, KEPT_EVENTS if shown else 0)
         self._pods = Pods(store, self._events)
-        self._serving = Serving(store, config_maps, self._revisions, self._events)
+        self._shown = Shown(store, self._events, shown=shown)
+        self._serving = Serving(store, config_maps, self._revisions, self._events, self._shown)
         self._started = clock.now()
         self.history = History(self._started, config_maps)
         self._next_report = next_report(self._started)
@@ -83,7 +85,7 @@ class Controller:
 
     def changed(self, change: Change) -> None:
         """An object was stored or deleted."""
-        if change.kind is kinds.EVENT:
+        if change.kind in kinds.SHOWN:
             return
         if change.kind is kinds.REVISION:
             self._follow(change)
@@ -141,6 +143,9 @@ class Controller:
                 revision.changed = False
                 self._pods.update(revision.document, revision.replicas)
                 meta = revision.document["metadata"]
+                stored = self._store.find(kinds.REVISION, meta["namespace"], meta["name"])
+                if stored and stored["metadata"]["uid"] == meta["uid"]:
+                    self._shown.revision(stored, revision)
                 self._serving.look_at(kinds.REVISION, meta["namespace"], meta["name"])
         self._retired = [revision for revision in self._retired if not revision.gone]
 

@@ -51,6 +51,11 @@ class Replicas:
         self._prefix = prefix[: LONGEST_NAME - SUFFIX_LENGTH]
         self._instances: dict[str, Instance] = {}
 
+    @property
+    def replica_set(self) -> str:
+        """What all of their names begin with."""
+        return self._prefix.rstrip("-")
+
     def __iter__(self) -> Iterator[Instance]:
         return iter(self._instances.values())
 

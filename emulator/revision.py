@@ -83,8 +83,9 @@ class RevisionController:
 
     def describe_anew(self, document: dict[str, Any], now: float) -> None:
         """Take in what was changed of the Revision's metadata: scaling annotations and routes take effect at once."""
+        meta, before = document["metadata"], self.document["metadata"]
+        self.changed = self.changed or any(meta.get(key) != before.get(key) for key in ("labels", "annotations"))
         self.document = document
-        meta = document["metadata"]
         self.scaler.set_annotations(meta.get("annotations", {}), now)
         self.scaler.set_reachable(meta.get("labels", {}).get(ROUTING_STATE_LABEL) != "reserve", now)
 
@@ -111,7 +112,14 @@ class RevisionController:
         replicas.wanted = self.scaler.wanted
         due = min(due, replicas.act(now))
         outcome = self.scaler.outcome
-        self._look(outcome.conditions, outcome.desired_scale, *(i.state for i in replicas))
+        self._look(
+            outcome.conditions,
+            outcome.desired_scale,
+            outcome.activators,
+            outcome.mode,
+            replicas.wanted,
+            *(i.state for i in replicas),
+        )
         backend = replace(
             self._backend,
             endpoints=replicas.endpoints(),

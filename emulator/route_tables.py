@@ -9,6 +9,7 @@ from emulator.core import annotations as keys
 from emulator.core.conditions import Condition
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.gotext import parse_duration
+from emulator.core.ingress import Way
 from emulator.core.naming import DomainError, RouteNames, Visibility
 from emulator.core.revision import RevisionKey
 from emulator.core.rollout import Rollout, advance, is_done
@@ -31,10 +32,14 @@ _CLOCK_STEP: Final = 1e-6
 
 
 class Led(NamedTuple):
-    """What a pass over a Route came to; `due` is when there is more to do (Unix seconds), None when there is not."""
+    """What a pass over a Route came to; `due` is when there is more to do (Unix seconds), None when there is not.
+
+    `way` is where it leads now, None where that stays as it was.
+    """
 
     facts: RouteFacts
     due: float | None
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class RouteTables:
             self._claim(key, placeholders)
             self._publish()
         facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
-        return Led(facts, due)
+        return Led(facts, due, Way(names, rollout, splits(traffic, rollout), visibility))
 
     def _claim(self, key: Key, placeholders: set[Key]) -> None:
         """A Route has these names now, and no others."""

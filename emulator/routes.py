@@ -12,6 +12,7 @@ from emulator.core.traffic import Reference, assign
 from emulator.dataplane.door import Plane
 from emulator.events import Events, finalizers_updated
 from emulator.route_tables import RouteTables
+from emulator.shown import Shown
 
 #: What keeps a deleted Route in the store until it has been cleaned up after.
 FINALIZER = "routes.serving.knative.dev"
@@ -20,10 +21,13 @@ FINALIZER = "routes.serving.knative.dev"
 class RouteReconciler:
     """Reconciles Routes, those of Services and those that stand alone."""
 
-    def __init__(self, store: Store, config_maps: Mapping[str, Mapping[str, str]], events: Events) -> None:
+    def __init__(
+        self, store: Store, config_maps: Mapping[str, Mapping[str, str]], events: Events, shown: Shown
+    ) -> None:
         """Raises ConfigError."""
         self._store = store
         self._events = events
+        self._shown = shown
         self._tables = RouteTables(config_maps)
         self._tracker = Tracker()
 
@@ -51,7 +55,9 @@ class RouteReconciler:
         revisions = {each["metadata"]["name"]: each for each in self._store.all(REVISION, namespace)}
         configurations = {each["metadata"]["name"]: each for each in self._store.all(CONFIGURATION, namespace)}
         traffic = assign(route, configurations, revisions)
-        facts, due = self._tables.lead(route, traffic, revisions, now)
+        facts, due, way = self._tables.lead(route, traffic, revisions, now)
+        if way:
+            self._shown.route(route, way)
         route = self._store.update_status(ROUTE, route, route_status(route, facts, now))
         # What a rollout comes from is in the status alone.
         shown = {Reference("Revision", entry["revisionName"]) for entry in route["status"].get("traffic", ())}

@@ -19,6 +19,7 @@ from emulator.events import Events, of_revision
 from emulator.revision import RevisionController
 from emulator.routes import RouteReconciler
 from emulator.services import ServiceReconciler
+from emulator.shown import Shown
 
 #: Seconds after which an object is looked at again that couldn't be: a controller's work queue backs off like that.
 RETRY_SECONDS = 1.0
@@ -33,12 +34,13 @@ class Serving:
         config_maps: Mapping[str, Mapping[str, str]],
         revisions: Mapping[RevisionKey, RevisionController],
         events: Events,
+        shown: Shown,
     ) -> None:
         """Raises ConfigError."""
         self._store = store
         self._events = events
         self._revisions = revisions
-        self._routes = RouteReconciler(store, config_maps, events)
+        self._routes = RouteReconciler(store, config_maps, events, shown)
         self._passes: Mapping[Kind, Callable[[Key, float], float | None]] = {
             REVISION: self._show,
             CONFIGURATION: ConfigurationReconciler(store, config_maps, events).reconcile,

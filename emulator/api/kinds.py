@@ -84,10 +84,30 @@ NAMESPACE = Kind(
     namespaced=False,
     fields=("status.phase",),
 )
+CORE_SERVICE = Kind("", "v1", "Service", "services", ("svc",), True, READ, categories=("all",))
+DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", ("deploy",), True, READ, categories=("all",))
+REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets", ("rs",), True, READ, categories=("all",))
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", verbs=READ)
+_AUTOSCALING = ("autoscaling.internal.knative.dev", "v1alpha1")
+_NETWORKING = ("networking.internal.knative.dev", "v1alpha1")
+POD_AUTOSCALER = Kind(*_AUTOSCALING, "PodAutoscaler", "podautoscalers", ("kpa", "pa"), True, READ)
+METRIC = Kind(*_AUTOSCALING, "Metric", "metrics", (), True, READ)
+SERVERLESS_SERVICE = Kind(*_NETWORKING, "ServerlessService", "serverlessservices", ("sks",), True, READ)
+INGRESS = Kind(*_NETWORKING, "Ingress", "ingresses", ("kingress", "king"), True, READ)
 
-KINDS = (SERVICE, CONFIGURATION, REVISION, ROUTE, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE)
+#: What the controller stores for those who look at a cluster's own objects: nothing follows from a change of them.
+SHOWN = frozenset(
+    {CORE_SERVICE, DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, POD_AUTOSCALER, METRIC, SERVERLESS_SERVICE, INGRESS, EVENT}
+)
+#: In the order in which a word that several have for a name is looked up.
+KINDS = (
+    *(SERVICE, CONFIGURATION, REVISION, ROUTE, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE),
+    *(CORE_SERVICE, DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, POD_AUTOSCALER, METRIC, SERVERLESS_SERVICE, INGRESS),
+)
 
-_BY_NAME = {alias.lower(): kind for kind in KINDS for alias in (kind.name, kind.plural, *kind.short, kind.resource)}
+_BY_NAME = {
+    alias.lower(): kind for kind in reversed(KINDS) for alias in (kind.name, kind.plural, *kind.short, kind.resource)
+}
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_TYPE = {(kind.api_version, kind.name): kind for kind in KINDS}
 

@@ -97,7 +97,8 @@ def _paths(kind: Kind) -> dict[str, Document]:
 def _schema(kind: Kind) -> Document:
     schema = tables.SERVING if kind.group == SERVING else CORE
     # What only the emulator writes has no table.
-    found = _object(schema, kind.name) if kind.name in schema.types else dict(_OPEN)
+    written = kind.group == SERVING or "create" in kind.verbs
+    found = _object(schema, kind.name) if written else dict(_OPEN)
     texts: Document = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
     meta: Document = {"metadata": {"allOf": [{"$ref": f"#/components/schemas/{_META}"}], "default": {}}}
     properties: Document = found.get("properties", {})

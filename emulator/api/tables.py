@@ -96,6 +96,37 @@ def _field(*path: str) -> Callable[[Object, float], Any]:
     return read
 
 
+def _ratio(document: Object, _now: float) -> str:
+    return f"{document['status'].get('readyReplicas', 0)}/{document['spec']['replicas']}"
+
+
+def _count(field: str) -> Callable[[Object, float], int]:
+    return lambda document, _now: document["status"].get(field, 0)
+
+
+def _ports(document: Object, _now: float) -> str:
+    return ",".join(f"{each['port']}/{each['protocol']}" for each in document["spec"]["ports"])
+
+
+def _some(values: list[str]) -> str:
+    """The first three, as kubectl's own printer has it."""
+    more = f" + {len(values) - 3} more..." if len(values) > 3 else ""
+    return ",".join(values[:3]) + more or "<unset>"
+
+
+def _slice_ports(document: Object, _now: float) -> str:
+    return _some([str(each["port"]) for each in document["ports"]])
+
+
+def _endpoints(document: Object, _now: float) -> str:
+    return _some([address for each in document["endpoints"] for address in each["addresses"]])
+
+
+def _or_none(*path: str) -> Callable[[Object, float], Any]:
+    read = _field(*path)
+    return lambda document, now: read(document, now) or "<none>"
+
+
 _READY = (Column("Ready", _ready("status")), Column("Reason", _ready("reason")))
 _LATEST = (
     Column("LatestCreated", _status("latestCreatedRevisionName")),
@@ -124,6 +155,45 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.SECRET: (Column("Type", _field("type")), Column("Data", _keys, "integer"), _AGE),
     kinds.CONFIG_MAP: (Column("Data", _keys, "integer"), _AGE),
     kinds.NAMESPACE: (Column("Status", _status("phase")), _AGE),
+    kinds.DEPLOYMENT: (
+        Column("Ready", _ratio),
+        Column("Up-to-date", _count("updatedReplicas"), "integer"),
+        Column("Available", _count("availableReplicas"), "integer"),
+        _AGE,
+    ),
+    kinds.REPLICA_SET: (
+        Column("Desired", _field("spec", "replicas"), "integer"),
+        Column("Current", _count("replicas"), "integer"),
+        Column("Ready", _count("readyReplicas"), "integer"),
+        _AGE,
+    ),
+    kinds.CORE_SERVICE: (
+        Column("Type", _field("spec", "type")),
+        Column("Cluster-IP", _or_none("spec", "clusterIP")),
+        Column("External-IP", _or_none("spec", "externalName")),
+        Column("Port(s)", _ports),
+        _AGE,
+    ),
+    kinds.ENDPOINT_SLICE: (
+        Column("AddressType", _field("addressType")),
+        Column("Ports", _slice_ports),
+        Column("Endpoints", _endpoints),
+        _AGE,
+    ),
+    kinds.POD_AUTOSCALER: (
+        Column("DesiredScale", _status("desiredScale"), "integer"),
+        Column("ActualScale", _status("actualScale"), "integer"),
+        *_READY,
+    ),
+    kinds.METRIC: _READY,
+    kinds.SERVERLESS_SERVICE: (
+        Column("Mode", _field("spec", "mode")),
+        Column("Activators", _field("spec", "numActivators"), "integer"),
+        Column("ServiceName", _status("serviceName")),
+        Column("PrivateServiceName", _status("privateServiceName")),
+        *_READY,
+    ),
+    kinds.INGRESS: _READY,
     kinds.EVENT: (
         Column("Last Seen", _since("lastTimestamp")),
         Column("Type", _field("type")),

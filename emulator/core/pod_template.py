@@ -104,8 +104,8 @@ def _container(document: Object, revision: Mapping[str, Any], spec: RevisionSpec
         *document.get("env", ()),
         *([{"name": "PORT", "value": str(spec.port)}] if serving else []),
         {"name": "K_REVISION", "value": meta["name"]},
-        {"name": "K_CONFIGURATION", "value": meta["labels"].get(keys.CONFIGURATION_LABEL, "")},
-        {"name": "K_SERVICE", "value": meta["labels"].get(keys.SERVICE_LABEL, "")},
+        {"name": "K_CONFIGURATION", "value": meta.get("labels", {}).get(keys.CONFIGURATION_LABEL, "")},
+        {"name": "K_SERVICE", "value": meta.get("labels", {}).get(keys.SERVICE_LABEL, "")},
     ]
     drain = {"path": "/wait-for-drain", "port": _DRAIN_PORT, "scheme": "HTTP"}
     return {
@@ -128,8 +128,8 @@ def _queue_proxy(revision: Mapping[str, Any], spec: RevisionSpec) -> Object:
     meta = revision["metadata"]
     told = {
         "SERVING_NAMESPACE": meta["namespace"],
-        "SERVING_SERVICE": meta["labels"].get(keys.SERVICE_LABEL, ""),
-        "SERVING_CONFIGURATION": meta["labels"].get(keys.CONFIGURATION_LABEL, ""),
+        "SERVING_SERVICE": meta.get("labels", {}).get(keys.SERVICE_LABEL, ""),
+        "SERVING_CONFIGURATION": meta.get("labels", {}).get(keys.CONFIGURATION_LABEL, ""),
         "SERVING_REVISION": meta["name"],
         "QUEUE_SERVING_PORT": str(HTTP2_PORT if spec.is_http2 else HTTP_PORT),
         "QUEUE_SERVING_TLS_PORT": str(HTTPS_PORT),

@@ -46,7 +46,7 @@ def test_errors_are_worded_as_the_api_server_does(api: Api) -> None:
             "please apply your changes to the latest version and try again"
         ),
     )
-    assert error(api("GET", "/apis/apps/v1/deployments")) == (
+    assert error(api("GET", "/apis/apps/v1/daemonsets")) == (
         404,
         "NotFound",
         "the server could not find the requested resource",

@@ -12,7 +12,15 @@ MEASURED = {
     "configurations": (("config", "cfg"), True, "Configuration"),
     "revisions": (("rev",), True, "Revision"),
     "routes": (("rt",), True, "Route"),
-    "services": (("kservice", "ksvc"), True, "Service"),
+    "services.serving.knative.dev": (("kservice", "ksvc"), True, "Service"),
+    "services": (("svc",), True, "Service"),
+    "deployments": (("deploy",), True, "Deployment"),
+    "replicasets": (("rs",), True, "ReplicaSet"),
+    "endpointslices": ((), True, "EndpointSlice"),
+    "podautoscalers": (("kpa", "pa"), True, "PodAutoscaler"),
+    "metrics": ((), True, "Metric"),
+    "serverlessservices": (("sks",), True, "ServerlessService"),
+    "ingresses": (("kingress", "king"), True, "Ingress"),
     "configmaps": (("cm",), True, "ConfigMap"),
     "events": (("ev",), True, "Event"),
     "namespaces": (("ns",), False, "Namespace"),
@@ -31,7 +39,11 @@ def api() -> Api:
 def test_resources_are_named_as_in_a_cluster(api: Api) -> None:
     groups = [f"/apis/{group['preferredVersion']['groupVersion']}" for group in api("GET", "/apis")[1]["groups"]]
     served = {
-        each["name"]: (tuple(each["shortNames"]), each["namespaced"], each["kind"])
+        each["name"] + (".serving.knative.dev" if each["shortNames"] == ["kservice", "ksvc"] else ""): (
+            tuple(each["shortNames"]),
+            each["namespaced"],
+            each["kind"],
+        )
         for path in ("/api/v1", *groups)
         for each in api("GET", path)[1]["resources"]
         if "/" not in each["name"]
@@ -48,7 +60,15 @@ def test_aggregated_discovery_says_the_same_at_once(api: Api, version: str) -> N
         assert response.headers["Content-Type"] == GROUP_LIST.format(version)
         assert response.json["apiVersion"] == f"apidiscovery.k8s.io/{version}"
         found += response.json["items"]
-    assert [each["metadata"].get("name", "") for each in found] == ["", "authorization.k8s.io", "serving.knative.dev"]
+    assert [each["metadata"].get("name", "") for each in found] == [
+        "",
+        "apps",
+        "authorization.k8s.io",
+        "autoscaling.internal.knative.dev",
+        "discovery.k8s.io",
+        "networking.internal.knative.dev",
+        "serving.knative.dev",
+    ]
     for group in found:
         [of] = group["versions"]
         name = group["metadata"].get("name")
@@ -64,7 +84,7 @@ def test_aggregated_discovery_says_the_same_at_once(api: Api, version: str) -> N
 
 def test_openapi_names_each_document_by_what_is_in_it(api: Api) -> None:
     paths = api("GET", "/openapi/v3")[1]["paths"]
-    assert set(paths) == {"api/v1", "apis/serving.knative.dev/v1"}
+    assert {"api/v1", "apis/apps/v1", "apis/serving.knative.dev/v1"} < set(paths)
     for entry in paths.values():
         path, _, query = entry["serverRelativeURL"].partition("?hash=")
         assert len(query) == 64

@@ -153,9 +153,9 @@ def test_configurations_and_routes_of_ones_own(api: client.ApiClient, emulator: 
     assert patched["metadata"]["generation"] == 2
     for plural, name in (("routes", "web"), ("configurations", "conf")):
         objects.delete_namespaced_custom_object(**kinds[plural], name=name)
-        assert name not in {
-            each["metadata"]["name"] for each in objects.list_namespaced_custom_object(**kinds[plural])["items"]
-        }
+        # A Route goes when its controller has cleaned up after it.
+        read = functools.partial(objects.list_namespaced_custom_object, **kinds[plural])
+        until(lambda name=name, read=read: name not in {each["metadata"]["name"] for each in read()["items"]})
 
 
 @pytest.mark.parametrize("kind", ["ksvc", "configuration", "route", "revision"])

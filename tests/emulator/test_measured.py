@@ -5,7 +5,9 @@ deadline and the half minute that follows it.
 """
 
 import json
+import re
 from collections.abc import Callable
+from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,7 +15,7 @@ from cluster_cases import apply, emulator, put
 from measured import MAY_DIFFER, Difference, Leaf, compare, leaves, recorded
 from simulated import Simulated
 
-from emulator.api import kinds
+from emulator.api import kinds, tables
 from emulator.core.annotations import LAST_APPLIED
 
 #: Seconds after which nothing happens any more that is not yet at zero, and those after which what fails has failed.
@@ -62,12 +64,36 @@ def _split(*later: str) -> Callable[[], Simulated]:
     return play
 
 
+#: What else was recorded of the first two.
+HELLO = {
+    "hello-ready-pods": (kinds.POD, "hello-00001-deployment-??????????-?????"),
+    "hello-ready-deployment": (kinds.DEPLOYMENT, "hello-00001-deployment"),
+    "hello-ready-podautoscaler": (kinds.POD_AUTOSCALER, "hello-00001"),
+    "hello-ready-metric": (kinds.METRIC, "hello-00001"),
+    "hello-ready-serverlessservice": (kinds.SERVERLESS_SERVICE, "hello-00001"),
+    "hello-ready-ingress": (kinds.INGRESS, "hello"),
+    "hello-ready-svc/0": (kinds.CORE_SERVICE, "hello"),
+    "hello-ready-svc/1": (kinds.CORE_SERVICE, "hello-00001"),
+    "hello-ready-svc/2": (kinds.CORE_SERVICE, "hello-00001-private"),
+    "hello-ready-endpointslices/0": (kinds.ENDPOINT_SLICE, "hello-00001-?????"),
+    "hello-ready-endpointslices/1": (kinds.ENDPOINT_SLICE, "hello-00001-private-?????"),
+}
+ZERO = {"zero-kpa": (kinds.POD_AUTOSCALER, "zero-00001"), "zero-sks": (kinds.SERVERLESS_SERVICE, "zero-00001")}
+#: Case, recorded tables and the name in them: rows are compared but for ages, addresses and what is made at random.
+TABLES = (
+    ("ready", "hello-ready-tables", "hello"),
+    ("at zero", "zero-tables", "zero"),
+    ("split", "split-tables", "split"),
+    ("crash", "bad-final-tables", "crash"),
+    ("no image", "bad-final-tables", "noimage"),
+    ("bad registry", "bad-final-tables", "noregistry"),
+    ("crash", "bad-tables2", "crash"),
+    ("no image", "bad-tables2", "noimage"),
+)
+
 CASES = {
-    "ready": Case(
-        _applied("hello-ready-ksvc", UP),
-        _of("hello-ready", "hello") | {"hello-ready-pods": (kinds.POD, "hello-00001-deployment-")},
-    ),
-    "at zero": Case(_applied("zero-ksvc", 90), _of("zero", "zero")),
+    "ready": Case(_applied("hello-ready-ksvc", UP), _of("hello-ready", "hello") | HELLO),
+    "at zero": Case(_applied("zero-ksvc", 90), _of("zero", "zero") | ZERO),
     "crash": Case(_applied("bad-crash-ksvc", GIVEN_UP), _of("bad-crash", "crash")),
     "no image": Case(_applied("bad-noimage-ksvc", GIVEN_UP), _of("bad-noimage", "noimage")),
     "bad registry": Case(_applied("bad-noregistry-ksvc", GIVEN_UP), _of("bad-noregistry", "noregistry")),
@@ -79,6 +105,7 @@ CASES = {
         {
             "split-ksvc": (kinds.SERVICE, "split"),
             "split-route": (kinds.ROUTE, "split"),
+            "split-king": (kinds.INGRESS, "split"),
             "split-revs/0": (kinds.REVISION, "split-00001"),
             "split-revs/1": (kinds.REVISION, "split-00002"),
         },
@@ -127,13 +154,50 @@ def test_what_may_differ_has_a_reason() -> None:
     assert all(rule.why for rule in MAY_DIFFER)
 
 
+@pytest.mark.parametrize(("case", "file", "name"), TABLES)
+def test_tables_are_those_of_kubectl(case: str, file: str, name: str) -> None:
+    simulated, compared = CASES[case].play(), 0
+    for block in re.split(r"\n(?=NAME )", recorded("tables")[file].strip("\n")):
+        heading, *lines = _cells(block)
+        theirs = [line for line in lines if re.search(rf"\b{name}\b", line[0])]
+        if not theirs:
+            continue
+        kind = kinds.by_name(_resource(theirs[0][0]))
+        assert kind
+        [ours, *rows] = tables.rows(kind, simulated.store.all(kind), simulated.clock.now())
+        assert ours == heading
+        expected = [[line[0].partition("/")[2], *line[1:]] for line in theirs]
+        # The second of the split was looked at before its first decision.
+        known = -1 if (case, kind) == ("split", kinds.REVISION) else None
+        assert sorted(_masked(row)[:known] for row in rows) == sorted(_masked(row)[:known] for row in expected)
+        compared += 1
+    assert compared > 1
+
+
+def _cells(text: str) -> list[list[str]]:
+    """Of a printed table: each column begins where its heading does."""
+    lines = [line for line in text.splitlines() if line]
+    starts = [match.start() for match in re.finditer(r"(?<!\S)\S+( \S+)*", lines[0])]
+    return [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
+
+
+def _resource(cell: str) -> str:
+    """The word for the kind that kubectl printed before a name."""
+    word = cell.partition("/")[0]
+    return "svc" if word == "service" else word.partition(".")[0]
+
+
+def _masked(row: list[str]) -> list[str]:
+    """Without ages, addresses, and what is made at random in a name."""
+    age_or_address = r"\d+(s|m)(\d+s)?|(\d+\.){3}\d+|None|sim"
+    cells = ["-" if re.fullmatch(age_or_address, cell) else cell for cell in row]
+    name = re.sub(r"(?<=-deployment-)\w{9,10}-\w{5}$|(?<=-00001-)\w{5}$|(?<=-private-)\w{5}$", "X", cells[0])
+    return [name, *cells[1:]]
+
+
 def _found(simulated: Simulated, kind: kinds.Kind, name: str) -> Any:
-    """The object of this name, or the one whose name begins with it where the rest is made at random."""
-    [found] = [
-        each
-        for each in simulated.store.all(kind, "default")
-        if each["metadata"]["name"] == name or (name.endswith("-") and each["metadata"]["name"].startswith(name))
-    ]
+    """The object of this name, with a question mark for each letter that is made at random."""
+    [found] = [each for each in simulated.store.all(kind, "default") if fnmatch(each["metadata"]["name"], name)]
     return found
 
 

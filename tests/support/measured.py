@@ -43,10 +43,11 @@ class Rule(NamedTuple):
 
 
 #: How leaves may differ: `same as elsewhere` is one of ours for one of theirs, everywhere; `time` is any time;
-#: `any` is another value; `theirs` and `ours` are leaves that only one of both has.
+#: `any` is another value, `any or none` may be missing too; `theirs` and `ours` are leaves that only one of both has.
 MAY_DIFFER = (
     Rule(".*", r"\.metadata\.managedFields.*", "ours", "kubectl does not show them, and recorded the cluster's"),
     Rule("Pod", r"\.metadata\.ownerReferences\[0\]\..*", "theirs", "there is no ReplicaSet"),
+    Rule("EndpointSlice", r"\.metadata\.ownerReferences\[0\]\.uid", "any", "there are no Endpoints beside the slices"),
     Rule(".*", r"\.metadata(\.ownerReferences\[\d+\])?\.uid|.*\bUID|.*UID$", "same as elsewhere", "made at random"),
     Rule(".*", r"\.metadata\.resourceVersion", "any", "counts the writes to everything that there is"),
     Rule(".*", r"\.metadata\.creationTimestamp", "time", "when it was"),
@@ -61,6 +62,25 @@ MAY_DIFFER = (
     Rule("Pod", r".*\.volumeMounts\[0\]\..*|\.spec\.volumes\[0\].*", "theirs", "no service account, no token"),
     Rule("Pod", r"\.spec\.containers\[1\]\.image", "any", "the queue-proxy is a part of the emulator"),
     Rule("Pod", r"\.status\.containerStatuses\[0\]\.image", "any", "the queue-proxy is a part of the emulator"),
+    Rule("Deployment", r"\.spec\.template\.spec\.containers\[1\]\.image", "any", "as of Pods"),
+    Rule("Deployment", r".*/deployment-hash|.*\.conditions\[1\]\.message", "any", "made at random"),
+    Rule("Deployment", r".*\.lastUpdateTime", "time", "when it was"),
+    Rule(
+        "ServerlessService|EndpointSlice", r".*\.(observedGeneration|generation)", "any", "counts the steps on the way"
+    ),
+    Rule("Ingress", r"\.metadata\.finalizers\[0\]", "theirs", "the gateway has nothing to clean up"),
+    Rule("Service", r"\.spec\.clusterIPs?(\[0\])?", "any", "there is no virtual network to have an address in"),
+    Rule(
+        "EndpointSlice",
+        r"\.endpoints\[0\]\.(addresses\[0\]|nodeName)",
+        "any",
+        "the node is this machine",
+    ),
+    Rule("EndpointSlice", r".*\.targetRef\.(name|uid)", "any or none", "made at random; the activator is no pod"),
+    Rule("EndpointSlice", r".*\.targetRef\.\w+", "theirs", "the activator is no pod"),
+    Rule("EndpointSlice", r"\.metadata\.name", "any", "made at random"),
+    Rule("EndpointSlice", r".*/last-change-trigger-time", "theirs", "how Kubernetes measures itself"),
+    Rule("EndpointSlice", r"\.metadata\.ownerReferences\[0\]\.kind", "any", "there are no Endpoints beside the slices"),
     Rule("Revision", r"\.status\.desiredReplicas", "ours", "split-00002 was looked at before its first decision"),
     Rule(".*", r".*\.serving\.knative\.dev/(creator|lastModifier)", "any", "who the kubeconfig says that one is"),
 )
@@ -99,10 +119,10 @@ def _agree(kind: str, path: str, theirs: Any, ours: Any, known: dict[Leaf, Leaf]
             return _is_time(theirs) and _is_time(ours)
         case "any":
             return theirs is not ... and ours is not ...
-        case "ours":
-            return theirs is ... or theirs == ours
-        case "theirs":
-            return ours is ... or theirs == ours
+        case "any or none":
+            return theirs is not ...
+        case "ours" | "theirs" as only:
+            return (theirs if only == "ours" else ours) is ... or bool(theirs == ours)
         case _:
             return bool(theirs == ours)
 

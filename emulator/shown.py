@@ -1,0 +1,100 @@
+"""Keeps what a cluster has for each revision and Route stored: see core.revision_objects and core.ingress."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.api import kinds
+from emulator.api.kinds import Kind
+from emulator.api.store import Object, Store
+from emulator.core import revision_objects as made
+from emulator.core.children import merged
+from emulator.core.ingress import Way, ingress, placeholders
+from emulator.core.instance import Phase
+from emulator.core.scaler import Mode
+from emulator.core.status import is_controlled_by
+from emulator.dataplane.door import Endpoint
+from emulator.events import Events, created
+from emulator.pods import NODE
+from emulator.revision import RevisionController
+
+#: Where the activator answers: the emulator itself.
+_ACTIVATOR = made.Address("127.0.0.1", NODE)
+
+
+class Shown:
+    """Stores objects that are there to be seen; where nobody is there to see, none."""
+
+    def __init__(self, store: Store, events: Events, *, shown: bool) -> None:
+        self._store = store
+        self._events = events
+        self._shown = shown
+
+    def put(self, kind: Kind, wanted: Object) -> Object:
+        """Make a stored object say this; its conditions are given by type, and its generation is filled in."""
+        meta = wanted["metadata"]
+        stored = self._store.find(kind, meta["namespace"], meta["name"])
+        bare = {key: value for key, value in wanted.items() if key != "status"}
+        stored = self._store.create(kind, bare) if stored is None else self._store.update(kind, merged(bare, stored))
+        return stored if "status" not in wanted else self._with_status(kind, stored, wanted["status"])
+
+    def revision(self, stored: Object, living: RevisionController) -> None:
+        """Make the objects of a stored Revision say what its controller knows."""
+        facts = living.facts()
+        if not self._shown or facts.image_error or facts.deployment is None:
+            return
+        replicas = living.replicas
+        seen = made.Seen(
+            living.scaler.outcome,
+            living.scaler.spec,
+            replicas.replica_set,
+            wanted=replicas.wanted,
+            alive=replicas.alive,
+            ready=tuple(self._address(each, replicas.key.namespace) for each in replicas.endpoints()),
+            leaving=replicas.count(Phase.DRAINING, Phase.STOPPING),
+            timed_out=facts.deployment.timed_out,
+        )
+        deployment = self.put(kinds.DEPLOYMENT, made.deployment(stored, seen))
+        self.put(kinds.REPLICA_SET, made.replica_set(deployment, seen))
+        autoscaler = self.put(kinds.POD_AUTOSCALER, made.pod_autoscaler(stored, seen))
+        self.put(kinds.METRIC, made.metric(stored, seen, autoscaler))
+        serverless = self.put(kinds.SERVERLESS_SERVICE, made.serverless_service(stored, seen, autoscaler))
+        proxied = seen.outcome.mode is Mode.PROXY or not seen.ready
+        endpoints = ((_ACTIVATOR,) if proxied else seen.ready), seen.ready
+        for service, addresses in zip(made.services(stored, seen, serverless), endpoints, strict=True):
+            public = self.put(kinds.CORE_SERVICE, service)
+            self.put(kinds.ENDPOINT_SLICE, made.endpoint_slice(public, addresses))
+
+    def _address(self, endpoint: Endpoint, namespace: str) -> made.Address:
+        pod = self._store.find(kinds.POD, namespace, endpoint.instance)
+        return made.Address(endpoint.host, NODE, endpoint.instance, pod["metadata"]["uid"] if pod else "")
+
+    def route(self, route: Object, way: Way) -> None:
+        """Make the objects of a stored Route say where it leads."""
+        if not self._shown:
+            return
+        meta = route["metadata"]
+        known = {
+            each["metadata"]["name"]
+            for each in self._store.all(kinds.CORE_SERVICE, meta["namespace"])
+            if is_controlled_by(each, route)
+        }
+        wanted = {each["metadata"]["name"]: each for each in placeholders(route, way)}
+        for name, placeholder in wanted.items():
+            self.put(kinds.CORE_SERVICE, placeholder)
+            if name not in known:
+                self._events.tell(route, created("placeholder service", name, "route-controller"))
+        for name in known - wanted.keys():
+            self._store.delete(kinds.CORE_SERVICE, meta["namespace"], name)
+        new = self._store.find(kinds.INGRESS, meta["namespace"], meta["name"]) is None
+        self.put(kinds.INGRESS, ingress(route, way))
+        if new:
+            self._events.tell(route, created("Ingress", meta["name"], "route-controller"))
+
+    def _with_status(self, kind: Kind, stored: Object, status: Mapping[str, Any]) -> Object:
+        whole = dict(status)
+        if "conditions" in whole:
+            before = stored.get("status", {}).get("conditions", ())
+            whole["conditions"] = made.stamped(whole["conditions"], before, self._store.clock.now())
+        if kind.counts_generations:
+            whole["observedGeneration"] = stored["metadata"]["generation"]
+        return self._store.update_status(kind, stored, whole)
