@@ -34,7 +34,10 @@ class Shown:
         meta = wanted["metadata"]
         stored = self._store.find(kind, meta["namespace"], meta["name"])
         bare = {key: value for key, value in wanted.items() if key != "status"}
-        stored = self._store.create(kind, bare) if stored is None else self._store.update(kind, merged(bare, stored))
+        if stored is None:
+            stored = self._store.create(kind, bare)
+        elif (whole := merged(bare, stored)) != {key: value for key, value in stored.items() if key != "status"}:
+            stored = self._store.update(kind, whole)
         return stored if "status" not in wanted else self._with_status(kind, stored, wanted["status"])
 
     def revision(self, stored: Object, living: RevisionController) -> None:
