@@ -241,6 +241,10 @@ def test_a1_a_batch_of_a_lower_cost_is_made_up_for_at_its_own_width(engine: Engi
     assert [int(hashed[4:6]) for hashed in hashes] == [cost for cost in (4, 4, 5, 6) for _ in range(engine.width)]
 
 
-@pytest.mark.parametrize("stored", [None, "garbage", "$2b$16$" + "." * 53, Passwords(4, PEPPERS).hash(PASSWORD)])
+@pytest.mark.parametrize(
+    "stored",
+    [None, "garbage", "$2b$16$" + "." * 53, Passwords(4, PEPPERS).hash(PASSWORD)],
+    ids=["nobody", "garbage", "too dear", "unknown pepper"],  # not by a salt: two processes must collect the same
+)
 def test_a1_who_cannot_be_verified_goes_along_with_those_who_can(stored: str | None) -> None:
     assert Passwords(10).cost_of(stored) == Passwords(10).cost_of(OTHER) == 10
