@@ -90,6 +90,10 @@ class Admission:
             self.batches += 1
             known = self._measured[width] or seconds
             self._measured[width] = known + _WEIGHT * (seconds - known)
+            # One after another would do. So a wide batch that took too long for wide ones to be let in again (a process
+            # that was stopped, a core that was busy) is forgotten over the narrow ones that still are.
+            for wider in range(width + 1, self.width + 1):
+                self._measured[wider] = min(self._measured[wider], seconds * wider / width)
             self._left *= 1 - _WEIGHT
 
     def measure_left(self, seconds: float) -> None:

@@ -103,6 +103,17 @@ def test_s2_a_storm_begins_with_narrow_batches_and_is_not_taken_for_one_of_them(
     assert admission.seconds == pytest.approx(1.1)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_s2_one_batch_that_took_forever_does_not_keep_all_later_ones_narrow(threads: int) -> None:
+    """A process that was stopped in mid-batch: only lone logins are let in then, and their batches show the rate."""
+    admission = measured(threads, 60.0, width=4)
+    assert admitted(admission, 10.0) == threads
+    for _ in range(threads):
+        admission.leave()
+        admission.measure(0.5, 1)
+    assert admitted(admission, 10.0) > threads
+
+
 def test_s2_what_batches_leave_to_be_done_is_part_of_the_rate() -> None:
     """A crowd whose stale hashes are made anew: each batch of four is followed by four hashes."""
     admission = measured(1, 1.0, width=4)
