@@ -9,8 +9,8 @@ begins as soon as a thread is free, with those who are there, so the batch befor
     depth < threads     1
     else                2 + (depth - threads) // (threads x width)
 
-which for a width of 1 is depth // threads + 1. Where that takes longer than until its deadline, it gets 503 at once and
-Retry-After = depth x s / (threads x width): when the queue that is there now will be gone.
+which for a width of 1 is depth // threads + 1. Where that, at SLACK, is longer than until its deadline, it gets 503 at
+once and Retry-After = depth x s / (threads x width): when the queue that is there now will be gone.
 """
 
 import math
@@ -24,6 +24,9 @@ COST_12_SECONDS = 0.22
 #: What each further hash adds to the seconds of a batch, until one of full width is measured here: from 1 to 4 hashes
 #: they grow by 22 %.
 WIDER = 0.07
+#: How much slower than measured the batches ahead may become: whoever is let in and then not hashed in time has waited
+#: for nothing. An eighth of the queue is what that costs.
+SLACK = 1.125
 #: Weight of the newest measurement: the last ten batches or so count.
 _WEIGHT = 0.2
 
@@ -109,7 +112,7 @@ class Admission:
         if self.depth < self.threads:
             return self.depth < self.places
         batches = 2 + (self.depth - self.threads) // (self.threads * self.width)
-        return self.depth < self.places and batches * self.seconds <= budget
+        return self.depth < self.places and batches * self.seconds * SLACK <= budget
 
 
 def overloaded(seconds: float, reason: str = "queue full") -> Refusal:

@@ -147,6 +147,8 @@ class LoginLane(HashLane, Generic[C, V]):
             with self._threads.turn(max(0.0, patience.left()), seat) as turn:
                 if turn is not None and (batch := list(islice(self._wanted(turn, seat), self.admission.width))):
                     self._threads.on_thread(partial(self._judge, batch))
+                    # With the ways to the thread and back: the rate of the lane, not of bcrypt, is who can be let in.
+                    self.admission.measure(time.monotonic() - turn.came, len(batch))
         except LaneBusyError:
             raise self._too_late() from None
         if isinstance(seat.outcome, tuple):
@@ -178,6 +180,5 @@ class LoginLane(HashLane, Generic[C, V]):
         started = time.monotonic()
         verdicts = self._verify([seat.claim for seat in batch])
         hashed = time.monotonic() - started
-        self.admission.measure(hashed, len(batch))
         for seat, verdict in zip(batch, verdicts, strict=True):
             seat.outcome = verdict, Timing(started - seat.arrived, hashed, len(batch))

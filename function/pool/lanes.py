@@ -48,20 +48,28 @@ class Signal(Protocol):
 
 
 class _Waiting:
-    """Somebody in line. Attributes: load, what another's turn may take along; taken, whether one has."""
+    """Somebody in line.
 
-    __slots__ = ("load", "signal", "taken")
+    Attributes:
+        load: what another's turn may take along.
+        taken: whether one has.
+        came: monotonic seconds at which the turn was handed over, which is before its owner wakes up.
+    """
+
+    __slots__ = ("came", "load", "signal", "taken")
 
     def __init__(self, signal: Signal, load: Any) -> None:
+        self.came = 0.0
         self.signal = signal
         self.load = load
         self.taken = False
 
 
 class Turn:
-    """A turn that has come."""
+    """A turn that has come. Attributes: came: monotonic seconds since which nobody else could have it."""
 
-    def __init__(self, turns: "Turns") -> None:
+    def __init__(self, turns: "Turns", came: float) -> None:
+        self.came = came
         self._turns = turns
         self._passengers: list[_Waiting] = []
 
@@ -118,7 +126,7 @@ class Turns:
         if mine is not None and not self._came(mine, timeout):
             yield None
             return
-        turn = Turn(self)
+        turn = Turn(self, mine.came if mine else time.monotonic())
         try:
             yield turn
         finally:
@@ -163,7 +171,9 @@ class Turns:
     def _hand_over(self) -> None:
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().signal.set()
+                following = self._waiting.popleft()
+                following.came = time.monotonic()
+                following.signal.set()
             else:
                 self._free += 1
 

@@ -215,3 +215,20 @@ def test_n8_what_a_verdict_leaves_to_be_done_goes_alone_and_before_all_who_wait(
     until(lambda: len(room.lane._turns._waiting) == 4)
     room.leave()
     assert room.batches == [[0], [], [1, 2, 3]]
+
+
+def test_s2_the_rate_is_that_of_turns_with_the_ways_to_and_fro() -> None:
+    """A hub that has much to do wakes up late whoever is handed a turn, and no thread hashes meanwhile."""
+
+    class Drowsy(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            came = super().wait(timeout)
+            time.sleep(0.1)
+            return came
+
+    room = Room(lambda threads: ThreadLane(threads, Drowsy))
+    for number in range(3):
+        room.come(number)
+    room.leave()
+    assert room.batches == [[0], [1, 2]]
+    assert room.hashing.admission.seconds >= 0.1
