@@ -30,9 +30,8 @@ def main() -> int:
     port = parser.parse_args().port
     started = float(os.environ.get("STARTED") or time.time())
     password = demo_password()
-    add_user(password)
-    code = start(port)
-    if code:
+    # Each says itself what keeps it.
+    if code := add_user(password) or start(port):
         return code
     if (runs_on := running_port()) != port:
         print(f"It runs on port {runs_on} already: `make down` first to have it on {port}.")
@@ -57,11 +56,12 @@ def demo_password() -> str:
     return PASSWORD_FILE.read_text()
 
 
-def add_user(password: str) -> None:
-    """Add the demo user to the database that the Secret names, unless it is there."""
+def add_user(password: str) -> int:
+    """Add the demo user to the database that the Secret names, unless it is there; returns the exit code."""
     url = yaml.safe_load(SECRET.read_text())["stringData"]["url"]
     command = [str(BIN / "login-function"), "users", "add", USER, "--password-stdin", "--if-missing"]
-    subprocess.run(command, input=password.encode(), env=os.environ | {"DATABASE_URL": url}, check=True)
+    environ = os.environ | {"DATABASE_URL": url}
+    return subprocess.run(command, input=password.encode(), env=environ, check=False).returncode
 
 
 def start(port: int) -> int:

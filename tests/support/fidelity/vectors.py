@@ -15,10 +15,12 @@ def folder() -> Path:
 
 
 def load(where: Path, name: str) -> Any:
-    """`<where>/<name>.json`, or the same compressed."""
+    """`<where>/<name>.json`, or the same compressed; exits with a sentence where there is neither."""
     plain = where / f"{name}.json"
     if plain.exists():
         return json.loads(plain.read_text())
+    if not (where / f"{name}.json.gz").exists():
+        raise SystemExit(f"{where} has neither {name}.json nor {name}.json.gz: VECTORS names the folder of all vectors")
     with gzip.open(where / f"{name}.json.gz", "rt") as file:
         return json.load(file)
 
