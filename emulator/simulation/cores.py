@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, inf
+from typing import Final
 
 from emulator.core.clock import SimClock
 
@@ -37,14 +38,19 @@ class Batch:
         return longest * (1 + (self.factor - 1) * (len(jobs) - 1) / (self.width - 1))
 
 
+#: A thread takes one job at a time.
+ALONE: Final = Batch()
+
+
 class Job:
     """Something to compute."""
 
-    __slots__ = ("done", "dropped", "seconds")
+    __slots__ = ("batch", "done", "dropped", "seconds")
 
-    def __init__(self, seconds: float, done: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, done: Callable[[], None], batch: Batch) -> None:
         self.seconds = seconds
         self.done = done
+        self.batch = batch
         self.dropped = False
 
 
@@ -103,14 +109,12 @@ class Processor:
         node: where it runs.
         limit: cores it may use (`resources.limits.cpu`).
         threads: jobs, or batches of them, that it computes at a time.
-        batch: what a thread takes at a time.
     """
 
-    def __init__(self, node: Node, limit: float = inf, threads: float = inf, batch: Batch = Batch()) -> None:
+    def __init__(self, node: Node, limit: float = inf, threads: float = inf) -> None:
         self._node = node
         self._limit = limit
         self._threads = threads
-        self._batch = batch
         self._waiting: deque[Job] = deque()
         #: (progress at which it is finished, order, jobs)
         self._running: list[tuple[float, int, list[Job]]] = []
@@ -123,9 +127,12 @@ class Processor:
         #: Cores it could use now, and those it has.
         self.wants = self.granted = 0.0
 
-    def submit(self, seconds: float, done: Callable[[], None]) -> Job:
-        """Compute so many core-seconds, then call `done`; returns what `drop` takes."""
-        job = Job(seconds, done)
+    def submit(self, seconds: float, done: Callable[[], None], batch: Batch = ALONE) -> Job:
+        """Compute so many core-seconds, together with others of its `batch`, then call `done`.
+
+        Returns what `drop` takes.
+        """
+        job = Job(seconds, done, batch)
         if len(self._running) < self._threads:
             self._advance()
             self._start([job])
@@ -165,7 +172,7 @@ class Processor:
         self._at = now
 
     def _start(self, jobs: list[Job]) -> None:
-        heapq.heappush(self._running, (self._progress + self._batch.seconds(jobs), next(self._order), jobs))
+        heapq.heappush(self._running, (self._progress + jobs[0].batch.seconds(jobs), next(self._order), jobs))
 
     def _demand(self) -> None:
         before, self.wants = self.wants, min(len(self._running), self._limit)
@@ -192,8 +199,11 @@ class Processor:
 
     def _next(self) -> list[Job]:
         jobs: list[Job] = []
-        while self._waiting and len(jobs) < self._batch.width:
-            job = self._waiting.popleft()
+        while self._waiting:
+            job = self._waiting[0]
+            if jobs and not job.dropped and (job.batch != jobs[0].batch or len(jobs) == job.batch.width):
+                break
+            self._waiting.popleft()
             if not job.dropped:
                 jobs.append(job)
         return jobs

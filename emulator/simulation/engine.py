@@ -15,7 +15,17 @@ from emulator.errors import UserError
 from emulator.record.decisions import since
 from emulator.record.rows import AnyRow, Decision, Header, Instances
 from emulator.revision import RevisionController
-from emulator.simulation.load import HASH_SECONDS, SERVICE_SECONDS, Arrivals, Clients, Phase, Phases, Recorded
+from emulator.simulation.cores import ALONE
+from emulator.simulation.load import (
+    HASH_BATCH,
+    HASH_SECONDS,
+    SERVICE_SECONDS,
+    Arrivals,
+    Clients,
+    Phase,
+    Phases,
+    Recorded,
+)
 from emulator.simulation.plane import OK, Work
 from emulator.simulation.result import Decided, Result, Second
 from emulator.simulation.world import Machine, World, cpu_of
@@ -213,11 +223,12 @@ class Run:
         machine, rng = self.world.machine, self._works
         service = phase.times if isinstance(phase, Clients) and phase.times else machine.service
         cpu = machine.cpu
+        hashed = isinstance(phase, Arrivals) and phase.hashed
+        batch = machine.batch or (HASH_BATCH if hashed else ALONE)
         if service is None and cpu is None:
-            hashed = isinstance(phase, Arrivals) and phase.hashed
-            fixed = Work(cpu=HASH_SECONDS) if hashed else Work(SERVICE_SECONDS)
+            fixed = Work(cpu=HASH_SECONDS, batch=batch) if hashed else Work(SERVICE_SECONDS)
             return lambda: fixed
-        return lambda: Work(service.draw(rng) if service else 0.0, cpu.draw(rng) if cpu else 0.0)
+        return lambda: Work(service.draw(rng) if service else 0.0, cpu.draw(rng) if cpu else 0.0, batch)
 
     def _arrive(self, coming: Iterator[tuple[float, str, Callable[[], Work]]]) -> None:
         """Offer each request when it comes; `coming` is in order."""

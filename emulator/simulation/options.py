@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from emulator.simulation.cores import Batch
-from emulator.simulation.load import HASH_SECONDS, SERVICE_SECONDS, Phase, parse_load
+from emulator.simulation.load import HASH_BATCH, HASH_SECONDS, SERVICE_SECONDS, Phase, parse_load
 from emulator.simulation.sweep import parse_sweep
 from emulator.simulation.times import FORMS, Times, seconds
 
@@ -97,9 +97,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     model(
         "--batch",
         type=_read(_batch),
-        default=Batch(),
         metavar="N:FACTOR",
-        help="requests that a thread computes together, and how long N take, in times of one (default 1:1)",
+        help="requests that a thread computes together, and how long N take, in times of one "
+        f"(default 1:1; logins of a storm {HASH_BATCH.width}:{HASH_BATCH.factor:g})",
     )
 
 

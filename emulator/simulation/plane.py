@@ -24,17 +24,18 @@ from emulator.core.stats import ActivatorStats, RequestStats
 from emulator.core.timeouts import Timeouts
 from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, RevisionStat, Routes
 from emulator.dataplane.routing import RouteTable
-from emulator.simulation.cores import Job, Processor
+from emulator.simulation.cores import ALONE, Batch, Job, Processor
 
 OK, NO_SUCH_HOST, UNAVAILABLE, TOO_LATE = 200, 404, 503, 504
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a request is to its instance: core-seconds to compute, then seconds to wait for something else."""
+    """What a request is to its instance: core-seconds to compute (with others of its batch), then seconds to wait."""
 
     seconds: float = 0.0
     cpu: float = 0.0
+    batch: Batch = ALONE
 
 
 class _Request:
@@ -170,7 +171,8 @@ class _Revision:
 
     def _run(self, request: _Request, instance: _Instance) -> None:
         if request.work.cpu:
-            request.job = instance.processor.submit(request.work.cpu, lambda: self._computed(request))
+            work = request.work
+            request.job = instance.processor.submit(work.cpu, lambda: self._computed(request), work.batch)
         else:
             self._clock.call_later(request.work.seconds, lambda: self._answered(request))
 

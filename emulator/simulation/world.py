@@ -41,7 +41,7 @@ class Machine:
         cores: of all instances together.
         most: instances that there may be.
         threads: requests that an instance computes at a time; None is as many as it has cores.
-        batch: waiting requests that a thread takes together.
+        batch: waiting requests that a thread takes together; None is what each kind of request says of itself.
     """
 
     start: Times = field(default_factory=lambda: Times(f"{START_SECONDS}s"))
@@ -50,7 +50,7 @@ class Machine:
     cores: float = inf
     most: float = inf
     threads: float | None = None
-    batch: Batch = field(default_factory=Batch)
+    batch: Batch | None = None
 
 
 class World:
@@ -118,7 +118,7 @@ class World:
         machine = self.machine
         limit = cpu_of(document, "limits") or inf
         threads = threads_of(limit, machine.cores) if machine.threads is None else machine.threads
-        return Processor(self.node, limit, threads, machine.batch)
+        return Processor(self.node, limit, threads)
 
     def wake(self) -> None:
         self._step_at(self.clock.now())

@@ -17,6 +17,7 @@ from emulator.cli import main
 from emulator.errors import InvalidObject
 from emulator.manifests import checked
 from emulator.record.rows import Arrival
+from emulator.simulation.cores import Batch
 from emulator.simulation.engine import host_of, simulate
 from emulator.simulation.load import Phases, Recorded, parse_load
 from emulator.simulation.plane import Work
@@ -119,6 +120,18 @@ def test_no_more_instances_than_fit() -> None:
     document, load = service(1, target="1"), "clients 100 5s"
     assert run(document, load, most=7).most_instances == 7
     assert run(document, load).most_instances > 110
+
+
+def test_logins_of_a_storm_are_hashed_four_at_a_time_as_the_function_does() -> None:
+    document = service(cpu="1", min_scale="1", max_scale="1")
+    result = run(document, "storm 41 logins 1ms")
+    # The first alone, then ten times four.
+    assert result.core_seconds == pytest.approx(0.22 + 10 * 0.22 * 1.05, rel=1e-3)
+    slower = run(document, "storm 41 logins 1ms", cpu=Times("1s"))
+    assert slower.core_seconds == pytest.approx(1 + 10 * 1.05, rel=1e-3)
+    alone = run(document, "storm 41 logins 1ms", batch=Batch())
+    assert alone.core_seconds == pytest.approx(41 * 0.22, rel=1e-3)
+    assert run(document, "41000 rps 1ms", cpu=Times("1s")).core_seconds == pytest.approx(41)
 
 
 def test_each_decision_carries_its_numbers() -> None:
@@ -306,7 +319,7 @@ def test_a_picture_without_what_draws_it(
 
 def test_the_page_of_a_comparison_and_of_a_sweep(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
-    load = ("-f", "knative/service.yaml", "--load", "storm 3000 logins 5s", "--out", str(file))
+    load = ("-f", "knative/service.yaml", "--load", "storm 15000 logins 5s", "--out", str(file))
     command(*load, "--compare", "knative/service.yaml")
     page = file.read_text()
     assert page.count('class="line wanted"') == page.count('class="line lost"') == 2

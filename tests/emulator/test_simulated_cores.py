@@ -1,7 +1,7 @@
 """CPU time on simulated cores, against what queueing theory says."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
@@ -12,12 +12,15 @@ from emulator.simulation.cores import Batch, Node, Processor, threads_of
 INF = math.inf
 
 
-def finished(processor: Processor, clock: SimClock, jobs: list[tuple[float, float]]) -> list[float]:
+def finished(
+    processor: Processor, clock: SimClock, jobs: list[tuple[float, float]], batches: Sequence[Batch] = ()
+) -> list[float]:
     """When jobs (time of arrival, core-seconds) are finished, in their order."""
     ended = [0.0] * len(jobs)
 
     def submit(number: int, seconds: float) -> None:
-        processor.submit(seconds, lambda: ended.__setitem__(number, clock.now()))
+        batch = batches[number] if batches else Batch()
+        processor.submit(seconds, lambda: ended.__setitem__(number, clock.now()), batch)
 
     for number, (at, seconds) in enumerate(jobs):
         clock.call_at(at, lambda n=number, s=seconds: submit(n, s))
@@ -25,8 +28,8 @@ def finished(processor: Processor, clock: SimClock, jobs: list[tuple[float, floa
     return ended
 
 
-def processor(clock: SimClock, limit: float, threads: float, batch: Batch | None = None) -> Processor:
-    return Processor(Node(clock), limit, threads, batch or Batch())
+def processor(clock: SimClock, limit: float, threads: float) -> Processor:
+    return Processor(Node(clock), limit, threads)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +73,15 @@ def test_instances_share_a_node_max_min_fair() -> None:
 
 def test_a_batch_takes_what_waits_and_hardly_longer_than_one() -> None:
     clock = SimClock()
-    ended = finished(processor(clock, 1, 1, Batch(4, 1.06)), clock, [(0, 1)] * 7)
+    ended = finished(processor(clock, 1, 1), clock, [(0, 1)] * 7, [Batch(4, 1.06)] * 7)
     # The first goes alone; four go together, then the two that are left.
     assert ended == pytest.approx([1, 2.06, 2.06, 2.06, 2.06, 3.08, 3.08])
+
+
+def test_only_jobs_of_one_kind_are_a_batch() -> None:
+    clock, four, alone = SimClock(), Batch(4, 1.06), Batch()
+    ended = finished(processor(clock, 1, 1), clock, [(0, 1)] * 6, [four, four, four, alone, four, four])
+    assert ended == pytest.approx([1, 2.02, 2.02, 3.02, 4.04, 4.04])
 
 
 def test_nobody_computes_what_nobody_waits_for() -> None:
