@@ -56,7 +56,7 @@ def _draw(options: argparse.Namespace, results: list[Result], said: str) -> None
     load = f"the record {options.trace}" if options.trace else ", ".join(phase.text for phase in phases(options))
     subtitle = f"{load}; seed {options.seed}"
     try:
-        if options.out.suffix == ".png":
+        if options.out.suffix.lower() == ".png":
             draw(results, options.out)
         else:
             options.out.write_text(page(results, subtitle, said), encoding="utf-8")

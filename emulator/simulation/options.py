@@ -52,7 +52,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="with --sweep: name the cheapest of which 99 %% is answered in time",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="draw it, too: a page (.html), or a picture (.png)")
+    parser.add_argument(
+        "--out", type=_read(_drawn), metavar="FILE", help="draw it, too: a page (.html), or a picture (.png)"
+    )
     parser.add_argument("--json", action="store_true", help="print whole results for a program")
 
 
@@ -118,6 +120,13 @@ def _read(parse: Callable[[str], _T]) -> Callable[[str], _T]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return read
+
+
+def _drawn(text: str) -> Path:
+    file = Path(text)
+    if file.suffix.lower() not in {".html", ".png"}:
+        raise ValueError(f"{text!r} is neither a page (.html) nor a picture (.png)")
+    return file
 
 
 def _positive(text: str) -> float:

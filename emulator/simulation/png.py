@@ -22,7 +22,7 @@ def draw(results: Sequence[Result], file: Path) -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, and not there by default
     except ImportError as error:
-        raise MachineError("a PNG needs matplotlib: pip install 'knative-login[charts]', or write .html") from error
+        raise MachineError("a PNG needs matplotlib: .venv/bin/pip install -e '.[charts]', or write .html") from error
     figure = Figure(figsize=(11, 12), layout="constrained")
     axes = figure.subplots(len(ROWS) + 1, sharex=True)
     for result in results:

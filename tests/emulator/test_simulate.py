@@ -238,6 +238,7 @@ def test_config_maps_of_the_configuration_file_rule(tmp_path: Path) -> None:
         ([*LOGIN, "--sweep", "containers.3.image=x"], 1, "--sweep containers.3.image: the template's spec has no"),
         ([*LOGIN, "--out", "missing/page.html"], 1, "error: can't write missing/page.html: No such file"),
         ([*LOGIN[:2], "--load", "lots"], 2, "argument --load: 'lots' is no load: write `50 rps 60s`"),
+        ([*LOGIN, "--out", "page.pdf"], 2, "argument --out: 'page.pdf' is neither a page (.html) nor a picture (.png)"),
         ([*LOGIN, "--batch", "4"], 2, "argument --batch: '4': write how many, a colon"),
         ([*LOGIN, "--batch", "1:2"], 2, "several take at least as long as one"),
         ([*LOGIN, "--cores", "0"], 2, "argument --cores: '0' is no number above 0"),
@@ -301,8 +302,9 @@ def test_the_page_shows_all_and_fetches_nothing(tmp_path: Path) -> None:
         assert words in page
 
 
-def test_a_picture(tmp_path: Path) -> None:
-    file = tmp_path / "chart.png"
+@pytest.mark.parametrize("name", ["chart.png", "chart.PNG"])
+def test_a_picture(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
     done = command(*LOGIN, "--out", str(file))
     assert done.returncode == 0, done.stderr
     assert file.read_bytes().startswith(b"\x89PNG\r\n")
@@ -314,7 +316,7 @@ def test_a_picture_without_what_draws_it(
     monkeypatch.chdir(ROOT)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["simulate", *LOGIN, "--out", str(tmp_path / "chart.png")]) == 1
-    assert "a PNG needs matplotlib: pip install 'knative-login[charts]'" in capsys.readouterr().err
+    assert "a PNG needs matplotlib: .venv/bin/pip install -e '.[charts]'" in capsys.readouterr().err
 
 
 def test_the_page_of_a_comparison_and_of_a_sweep(tmp_path: Path) -> None:
