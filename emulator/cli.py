@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--at",
         default="-0s",
-        help="-30s: before now, or the end of the file; 31s: after its begin; or a time, 12:00:31",
+        help="-30s: before now, or the end of the file; 31s or 1h30m: after its begin; or a time, 12:00:31",
     )
     explain.add_argument("--file", type=Path, help="a record (default: what the running emulator remembers)")
     return parser

@@ -10,7 +10,7 @@ from emulator.core import limits
 from emulator.core.limits import Limit
 from emulator.core.scaler import Mode
 from emulator.errors import UserError
-from emulator.record.moments import Moment, moment
+from emulator.record.moments import Moment, moment, within
 from emulator.record.reader import Record
 from emulator.record.rows import Average, Decision, Instances
 
@@ -157,12 +157,15 @@ def tell(record: Record, name: str, text: str, end: float) -> str:
         record: what happened.
         name: of a Service or a Revision (namespace/name); "" means all.
         text: the moment, as `moments.moment` reads it.
-        end: the last second of the record.
+        end: the last second of the record; now, where it goes on.
 
     Raises:
-        UserError: the moment is none, or nothing is known of it.
+        UserError: the moment is none, it is not in the record, or nothing is known of it.
     """
-    at = moment(text, record.header.started, end)
+    started = record.header.started
+    # A simulation's record tells what was before its load, too.
+    begin = min(0.0, record.rows[0].t) if record.rows else 0.0
+    at = within(moment(text, started, end), text, started, begin, end)
     told = ["\n".join(explain(record, revision, at)) for revision in revisions(record, name, at)]
     if not any(told):
         raise UserError(f"nothing is known of {name or 'any revision'} at second {at:.1f} of the record")

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from emulator.core.gotext import parse_duration
 from emulator.errors import UserError
 
 
@@ -26,7 +27,8 @@ def moment(text: str, started: float, end: float, zone: tzinfo | None = None) ->
     """The second of the record that a person means.
 
     Args:
-        text: "-30s" before the end, "31" after the begin, a time of day (12:00:31) or a date and time (ISO 8601).
+        text: "-30s" before the end, "31" or "1h30m" after the begin, a time of day (12:00:31), or a date and time
+            (ISO 8601).
         started: Unix seconds of second 0.
         end: the last second.
         zone: where the person's clock hangs; None for this machine's.
@@ -34,8 +36,8 @@ def moment(text: str, started: float, end: float, zone: tzinfo | None = None) ->
     Raises:
         UserError: it is none of these.
     """
-    if found := re.fullmatch(r"(-?)(\d+(?:\.\d+)?) ?s?", text):
-        seconds = float(found[2])
+    if found := re.fullmatch(r"(-?)(\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:h|ms|m|s))+)", text.replace(" ", "")):
+        seconds = float(found[2]) if found[2][-1].isdecimal() else parse_duration(found[2])
         return end - seconds if found[1] else seconds
     begin = datetime.fromtimestamp(started, UTC).astimezone(zone)
     try:
@@ -48,6 +50,22 @@ def moment(text: str, started: float, end: float, zone: tzinfo | None = None) ->
             said += timedelta(days=said < begin.replace(microsecond=0))
     except ValueError:
         raise UserError(
-            f"--at {text!r} is no moment: say -30s (before the end), 31s (after the begin) or 12:00:31"
+            f"--at {text!r} is no moment: say -30s (before the end), 31s or 1h30m (after the begin) or 12:00:31"
         ) from None
     return said.timestamp() - started
+
+
+def within(at: float, text: str, started: float, begin: float, end: float) -> float:
+    """A moment of the record, which runs from `begin` to `end`: a second beyond is that end, as people say whole ones.
+
+    Raises:
+        UserError: nothing is known of that moment, which was said as `text`.
+    """
+    if begin - 1 < at < end + 1:
+        return min(max(at, begin), end)
+    first, last = (datetime.fromtimestamp(started + each, UTC).astimezone() for each in (begin, end))
+    days = "" if first.date() == last.date() else "%Y-%m-%d "
+    raise UserError(
+        f"--at {text} is not in the record, which runs from {first:{days}%H:%M:%S} to {last:{days}%H:%M:%S}"
+        f" ({begin:.0f} s to {end:.0f} s)"
+    )

@@ -13,7 +13,7 @@ from emulator.cli import main
 from emulator.core.limits import Limit
 from emulator.core.revision import RevisionKey
 from emulator.errors import UserError
-from emulator.record.explain import explain, revisions
+from emulator.record.explain import explain, revisions, tell
 from emulator.record.moments import Moment, moment
 from emulator.record.reader import Record, read
 from emulator.record.rows import Decision
@@ -160,6 +160,10 @@ EAST = timezone(timedelta(hours=2))
         ("-0s", 100.0),
         ("31", 31.0),
         ("31.5s", 31.5),
+        ("9h", 32400.0),
+        ("1m30s", 90.0),
+        ("-1m", 40.0),
+        ("500ms", 0.5),
         # The record begins at 2023-11-14 22:13:20 UTC, which is past midnight in the east.
         ("00:13:25", 5.0),
         ("00:13:19", 86399.0),
@@ -174,6 +178,17 @@ def test_moments_are_taken_as_people_say_them(text: str, second: float) -> None:
 def test_another_moment_is_refused() -> None:
     with pytest.raises(UserError, match="'noon' is no moment: say -30s"):
         moment("noon", START, 100.0, EAST)
+
+
+@pytest.mark.parametrize("text", ["23:59:00", "9999s", "132", "-9h", "2020-01-01T00:00:00"])
+def test_what_is_not_in_the_record_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"which runs from \d\d:\d\d:20 to \d\d:\d\d:30 \(0 s to 130 s\)"):
+        tell(RECORD, "", text, 130.0)
+
+
+def test_the_ends_of_the_record_are_in_it() -> None:
+    assert "(130.0 s)" in tell(RECORD, "", "130.4", 130.0)
+    assert "(0.0 s)" in tell(RECORD, "", "0s", 130.0)
 
 
 def test_a_simulation_is_explained_like_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
