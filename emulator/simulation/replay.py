@@ -73,7 +73,14 @@ def _simulated(options: argparse.Namespace, record: Record, load: Recorded, note
         raise UserError(f"{options.file} holds no manifest: name one with --against")
     if options.against:
         other = read_manifests(options.against, options.namespace)
-        notes += [f"no manifest makes {name}: what came to it is answered 404" for name in _missing(load, other)]
+        missing = _missing(load, other)
+        if len(missing) == len({it.service for it in load.arrivals}):
+            there = ", ".join(_services(other)) or "none"
+            raise UserError(
+                f"the record is of {', '.join(missing)}; {' '.join(options.against)} has {there}:"
+                " give its Service the recorded name and namespace"
+            )
+        notes += [f"no manifest makes {name}: what came to it is answered 404" for name in missing]
         config = read_settings(options.config).config if options.config else config
         runs.append(again(other, config_maps=config, title=" ".join(options.against)))
     return side_by_side(runs)
@@ -87,8 +94,12 @@ def _ready_at(record: Record, at: float) -> int:
 
 def _missing(load: Recorded, documents: Documents) -> list[str]:
     """Services that something came to, and that the manifests don't have."""
-    there = {"{namespace}/{name}".format(**it["metadata"]) for kind, it in documents if kind is kinds.SERVICE}
-    return sorted({it.service for it in load.arrivals if it.service} - there)
+    return sorted({it.service for it in load.arrivals if it.service} - set(_services(documents)))
+
+
+def _services(documents: Documents) -> list[str]:
+    """The Services of manifests (namespace/name)."""
+    return ["{namespace}/{name}".format(**it["metadata"]) for kind, it in documents if kind is kinds.SERVICE]
 
 
 def in_force(record: Record, at: float) -> tuple[Documents, list[str]]:

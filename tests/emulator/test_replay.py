@@ -174,6 +174,14 @@ def test_the_recorded_configmaps_are_in_force(capsys: pytest.CaptureFixture[str]
     assert again["summary"]["instances"]["max"] == 4
 
 
+def test_a_manifest_of_another_service_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "run.jsonl").write_bytes(record(applied(0.0, shop()), arrival(1.0)).encode())
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(manifest("store")))
+    assert main(["replay", str(tmp_path / "run.jsonl"), "--against", str(other)]) == 1
+    assert f"the record is of default/shop; {other} has default/store" in capsys.readouterr().err
+
+
 TOO_SHORT = {"config-autoscaler": {"stable-window": "1s"}}
 
 
