@@ -19,6 +19,9 @@ Object = Mapping[str, Any]
 
 #: Seconds between two looks at what is coming up, or at the instances of a Service that is followed.
 POLL = 0.2
+#: Seconds for which an object must say that it has failed before that is believed, as `kn` has it: of a Service with a
+#: new revision, the Route still speaks of the one before for a moment.
+FAILED_SECONDS = 2.0
 
 
 def print_objects(kind: Kind, objects: Sequence[Object], output: str, *, single: bool, namespaces: bool) -> None:
@@ -81,14 +84,17 @@ def wait_ready(client: Client, awaited: Iterable[tuple[Kind, str, str]], timeout
 
 
 def settled(client: Client, kind: Kind, namespace: str, name: str, timeout: float) -> Object:
-    """An object once it is Ready or has failed, or as it is after so many seconds. Raises NotFound."""
+    """An object once it is Ready or has failed for good, or as it is after so many seconds. Raises NotFound."""
     deadline = time.monotonic() + timeout
     document = client.get(kind, namespace, name)
-    if ready(document) is None and timeout > 0:
-        for seen in client.watch(kind, namespace, name, timeout):
+    while (state := ready(document)) is not True and (left := deadline - time.monotonic()) > 0:
+        patience = left if state is None else min(left, FAILED_SECONDS)
+        for seen in client.watch(kind, namespace, name, patience):
             document = seen
-            if ready(document) is not None or time.monotonic() >= deadline:
+            if ready(document) is not state:
                 break
+        else:
+            return document
     return document
 
 

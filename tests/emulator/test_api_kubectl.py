@@ -207,7 +207,8 @@ def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
     run("apply", "-f", "-", document=manifest("kept"))
     run("wait", "--for=condition=Ready", "ksvc/kept", "--timeout=30s")
     uid = document(run, "route", "kept")["metadata"]["uid"]
-    run("delete", "route", "kept")
+    # kubectl would wait for whichever Route has that name to go, and the next one may be there before it looks.
+    run("delete", "route", "kept", "--wait=false")
     until(lambda: run("get", "route", "kept", "-o", "jsonpath={.metadata.uid}").stdout not in {"", uid})
     nothing = '{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}'
     for kind, name in (("rev", "kept-00001"), ("cfg", "kept"), ("rt", "kept")):
@@ -219,7 +220,7 @@ def test_what_the_controller_keeps_comes_back(run: Kubectl) -> None:
     until(lambda: document(run, "cfg", "kept")["spec"]["template"]["spec"]["timeoutSeconds"] == 300)
     run("patch", "rt", "kept", "--type=json", "-p", '[{"op":"add","path":"/spec/traffic/0/tag","value":"mine"}]')
     until(lambda: "tag" not in document(run, "rt", "kept")["spec"]["traffic"][0])
-    run("delete", "cfg", "kept")
+    run("delete", "cfg", "kept", "--wait=false")
     run("wait", "--for=create", "cfg/kept", "--timeout=30s")
     run("wait", "--for=condition=Ready", "ksvc/kept", "--timeout=30s")
     run("delete", "ksvc", "kept")
