@@ -82,7 +82,7 @@ def type_in(tree: Path, text: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def free_ports() -> None:
     for port in PORTS:
         with socket.socket() as probe:
@@ -94,6 +94,7 @@ def free_ports() -> None:
 
 
 @pytest.mark.timeout(PATIENCE + 60)
+@pytest.mark.usefixtures("free_ports")
 def test_what_the_readme_says_to_type_works(tree: Path) -> None:
     printed = type_in(tree, script(""))
     first = re.search(r"up in ([\d.]+) s", printed)
@@ -110,6 +111,7 @@ def test_what_the_readme_says_to_type_works(tree: Path) -> None:
 
 
 @pytest.mark.timeout(PATIENCE + 60)
+@pytest.mark.usefixtures("free_ports")
 def test_what_the_readme_says_of_containers_works(tree: Path, engine: Any) -> None:
     printed = type_in(tree, script("docker", "compose"))
     print(printed)
