@@ -56,11 +56,14 @@ def explain(record: Record, revision: str, at: float, zone: tzinfo | None = None
         lines.append(_stable(decision, decision.stable, moment))
         lines.append(_panic(decision, decision.panic, decisions, moment))
     else:
+        # Below 0 nothing was ever asked for: there is no number that could stay.
+        stayed = f"{_number(decision.desired)} stayed as desired" if decision.desired >= 0 else "nothing was asked for"
         lines.append(
-            f"When it was decided last, at {moment(decision.decided)}, there were no samples to decide on, so"
-            f" {_number(decision.desired)} stayed as desired."
+            f"When it was decided last, at {moment(decision.decided)}, there were no samples to decide on, so {stayed}."
         )
-    lines += ["Limits, in the order in which they were met:", *(f"  {_limit(it, decision)}" for it in decision.limits)]
+    if decision.limits:
+        lines.append("Limits, in the order in which they were met:")
+        lines += [f"  {_limit(it, decision, at)}" for it in decision.limits]
     lines.append(f"So {decision.wanted} were wanted: {decision.reason}.")
     lines.append(_mode(decision))
     return lines
@@ -115,11 +118,12 @@ def _begin(decisions: Sequence[Decision]) -> float:
     return begin
 
 
-def _limit(it: Limit, row: Decision) -> str:
+def _limit(it: Limit, row: Decision, at: float) -> str:
     of = f" ({it.of} average)" if it.of else ""
     what = _bound(it, row)
     if it.left is not None:
-        what += f", {it.left:.1f} s left"
+        # As of the row, which is the first of all that said the same.
+        what += f", {max(0.0, it.left - (at - row.t)):.1f} s left"
     changed = f"{it.before} became {it.after}" if it.before != it.after else f"did not apply, {it.after} stayed"
     return f"{it.name}{of}: {what}; {changed}"
 

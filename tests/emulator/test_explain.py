@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from running import manifest
 from simulated import START, Simulated
 
@@ -16,7 +17,7 @@ from emulator.errors import UserError
 from emulator.record.explain import explain, revisions, tell
 from emulator.record.moments import Moment, moment
 from emulator.record.reader import Record, read
-from emulator.record.rows import Decision
+from emulator.record.rows import Decision, Instances
 from emulator.simulation.plane import Work
 
 REVISION = "default/hello-00001"
@@ -109,7 +110,7 @@ def test_what_is_said_is_what_was_decided(situation: str) -> None:
     rule = line(said, f"{name} ({of} average):" if of else f"{name}:")
     assert rule.endswith(f"{met.before} became {met.after}" if changed else f"did not apply, {met.after} stayed")
     if met.left is not None:
-        assert f"{met.left:.1f} s left" in rule
+        assert f"{max(0.0, met.left - (second - decision.t)):.1f} s left" in rule
     if name != "enable-scale-to-zero" and met.bound:
         assert f"{met.bound:g}" in rule
     assert line(said, "So ") == f"So {decision.wanted} were wanted: {decision.reason}."
@@ -135,6 +136,15 @@ def test_a_panic_is_told_from_its_begin_to_its_end() -> None:
     assert decision.wanted == at_its_height.wanted
     _, calm = at(RECORD, decision.panic_until + 10)
     assert line(calm, "Over the ").endswith("so there was no panic.")
+
+
+def test_a_revision_of_which_nothing_was_ever_asked_is_not_said_to_have_less_than_none() -> None:
+    record = played(key(), [], 1)
+    decision, _ = at(record, 0.5)
+    undecided = replace(decision, decided=0.0, stable=None, panic=None, desired=-1, limits=())
+    said = explain(Record(record.header, [*record.of(Instances), undecided]), REVISION, 0.5, UTC)
+    assert any(sentence.endswith("no samples to decide on, so nothing was asked for.") for sentence in said)
+    assert not any(sentence.startswith("Limits") for sentence in said)
 
 
 def test_nothing_is_said_of_what_nobody_knows() -> None:
