@@ -47,13 +47,14 @@ def test_each_request_is_in_the_record_once_however_it_ended(emulator: Emulator)
 
     at_once(20, ask)
     assert emulator.get("/sleep?ms=1").status_code == 200
-    assert emulator.get("/exit?code=1").status_code == 502
-    assert emulator.get("/lost", service="nobody").status_code == 404
     leaver = http.client.HTTPConnection("127.0.0.1", emulator.port)
     leaver.request("GET", "/sleep?ms=9000", headers={"Host": "hello.default.localhost"})
     until(lambda: sum(i["in_flight"] for r in emulator.revisions() for i in r["instances"]))
     leaver.close()
     until(lambda: not sum(i["in_flight"] for r in emulator.revisions() for i in r["instances"]))
+    # Last, for while it is started anew nobody is served.
+    assert emulator.get("/exit?code=1").status_code == 502
+    assert emulator.get("/lost", service="nobody").status_code == 404
     assert emulator.interrupt(signal.SIGTERM) == 0
 
     record = rows_of(emulator)

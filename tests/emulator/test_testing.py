@@ -39,8 +39,10 @@ def knative(emulator: RunningEmulator) -> Iterator[Knative]:
 def session(folder: Path, *options: str) -> "subprocess.Popen[str]":
     """A session of pytest in the folder of a project that knows nothing of this one."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHON"))}
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "tmp")]
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "tmp"), *options],
+        # A shell has what it runs in the background ignore SIGINT, and children inherit that.
+        ["env", "--default-signal=INT", *pytest_, *options],
         cwd=folder,
         env=env,
         stdout=subprocess.PIPE,
