@@ -93,7 +93,12 @@ class Together:
         return unit.outcome()
 
     def _wait(self, unit: Unit[Any]) -> None:
-        if unit.signal.wait(self.patience):
+        try:
+            came = unit.signal.wait(self.patience)
+        except BaseException:
+            self._withdraw(unit)
+            raise
+        if came:
             return
         with self._lock:
             # It may have come at this very moment.
@@ -102,6 +107,21 @@ class Together:
                 raise no_turn()
         # Taken along: it is being done.
         unit.signal.wait()
+
+    def _withdraw(self, unit: Unit[Any]) -> None:
+        """Leave the line, interrupted. Whoever was to lead leaves that to the next, or nobody would write again."""
+        with self._lock:
+            if unit in self._waiting:
+                self._waiting.remove(unit)
+                if unit.signal.is_set():
+                    self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Have the next who waits lead; within the lock."""
+        following = self._waiting[:1]
+        self._led = bool(following)
+        for one in following:
+            one.signal.set()
 
     def _lead(self, unit: Unit[Any], turn: Callable[[Take], None]) -> None:
         taken: list[Unit[Any]] = []
@@ -119,7 +139,6 @@ class Together:
         with self._lock:
             if not taken:
                 self._waiting.remove(unit)
-            following = self._waiting[:1]
-            self._led = bool(following)
-            for one in (*taken, *following):
+            for one in taken:
                 one.signal.set()
+            self._pass_on()

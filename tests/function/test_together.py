@@ -192,6 +192,29 @@ def test_whoever_leads_in_vain_leaves_the_line_to_the_next(line: Line, monkeypat
     assert line.values() == [2, 3]
 
 
+def test_whoever_is_interrupted_when_about_to_lead_leaves_that_to_the_next(line: Line) -> None:
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            super().wait(timeout)
+            raise KeyboardInterrupt
+
+    writers = line.database._writers
+    plain = writers._signal
+    line.hold()
+    first = line.write(insert(1))  # leads, and takes along the next MOST
+    others = [line.write(insert(value)) for value in range(2, together.MOST + 1)]
+    writers._signal = Interrupted  # type: ignore[assignment]  # a thread's, as `plain` is here
+    interrupted = line.write(insert(1000))
+    writers._signal = plain
+    last = line.write(insert(1001))
+    line.release()
+    assert [write.result(PATIENCE) for write in (first, *others, last)] == [*range(1, together.MOST + 1), 1001]
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.result(PATIENCE)
+    assert line.database.write("test", insert(2000)) == 2000
+    assert 1000 not in line.values()
+
+
 def test_a_crowd_loses_nothing_and_writes_nothing_twice(line: Line) -> None:
     """Each adds one to a row that all of them share; every seventh fails after it has."""
     line.database.write("test", insert(0))
