@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import to_builtins
@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     variants = [(" ".join(names), read_manifests(names, options.namespace)) for names in _files(options)]
     if options.sweep:
         variants = _swept(options, variants[0][1])
-    results = side_by_side([_started(options, documents, title) for title, documents in variants])
+    results = side_by_side(_runs(options, variants))
+    warn(results)
     if options.record:
         write(options.record, Record(results[0].header, results[0].rows))
     best = None if options.p99 is None else cheapest(results, options.p99)
@@ -108,31 +109,42 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _started(options: argparse.Namespace, documents: Documents, title: str) -> Run:
-    settings = read_settings(options.config)
+def _runs(options: argparse.Namespace, variants: Iterable[tuple[str, Documents]]) -> list[Run]:
+    """The same load against each variant."""
+    settings, record = read_settings(options.config), _recorded(options)
     settings = settings.with_demo() if options.demo else settings
     try:
-        return start(
-            documents,
-            _load(options, documents),
-            machine=machine(options),
-            config_maps=settings.config,
-            seed=options.seed,
-            title=title,
-        )
+        return [
+            start(
+                documents,
+                record or Phases(phases(options), service_of(documents, options.to), even=options.even),
+                machine=machine(options),
+                config_maps=settings.config,
+                seed=options.seed,
+                title=title,
+            )
+            for title, documents in variants
+        ]
     except ConfigError as error:
         raise UserError(f"{settings.file}: {error}") from error
 
 
-def _load(options: argparse.Namespace, documents: Documents) -> Phases | Recorded:
+def _recorded(options: argparse.Namespace) -> Recorded | None:
+    """The requests of the trace; None where the load is told in words."""
     if bool(options.load) == bool(options.trace):
         raise UserError("say what comes: --load 'ramp 0..500 rps 60s', or --trace FILE")
     if options.load:
-        return Phases(phases(options), service_of(documents, options.to), even=options.even)
+        return None
     try:
         return recorded(read(options.trace))
     except ValueError as error:
         raise UserError(f"{options.trace}: {error}") from error
+
+
+def warn(results: Iterable[Result]) -> None:
+    """Print what admission has to say of the manifests, once."""
+    for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
+        print(f"Warning: {warning}", file=sys.stderr)
 
 
 def machine(options: argparse.Namespace) -> Machine:

@@ -86,7 +86,7 @@ def start(
     run = Run(machine or Machine(), config_maps or {}, seed, Result(title, load.seconds))
     with _without_collector():
         for kind, document in documents:
-            run.world.apply(kind, document)
+            run.result.warnings += run.world.apply(kind, document)
         run.rest()
         run.begin()
         if isinstance(load, Recorded):

@@ -26,7 +26,7 @@ from emulator.record.reader import Record, read
 from emulator.record.rows import Applied, Arrival, Decision, Header, Instances
 from emulator.settings import read_settings
 from emulator.simulation import terminal
-from emulator.simulation.command import Documents, document, machine
+from emulator.simulation.command import Documents, document, machine, warn
 from emulator.simulation.engine import side_by_side, start
 from emulator.simulation.load import Recorded, recorded
 from emulator.simulation.plane import OK
@@ -83,7 +83,10 @@ def _simulated(options: argparse.Namespace, record: Record, load: Recorded, note
         notes += [f"no manifest makes {name}: what came to it is answered 404" for name in missing]
         config = read_settings(options.config).config if options.config else config
         runs.append(again(other, config_maps=config, title=" ".join(options.against)))
-    return side_by_side(runs)
+    results = side_by_side(runs)
+    if options.against:
+        warn(results[-1:])
+    return results
 
 
 def _ready_at(record: Record, at: float) -> int:

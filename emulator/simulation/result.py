@@ -85,7 +85,7 @@ class Result:
     """A run. `title` says of what, `seconds` how long it was watched from the beginning of the load.
 
     `decisions` leaves out those that say what the one before said. `header` and `rows` are what `explain` reads, with
-    negative moments before the load.
+    negative moments before the load; `warnings` is what admission has to say of the manifests.
     """
 
     title: str
@@ -96,6 +96,7 @@ class Result:
     decisions: list[Decided] = field(default_factory=list)
     header: Header = field(default_factory=Header)
     rows: list[AnyRow] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     #: Seconds that instances existed, in sum; core-seconds that they computed, and that they were promised.
     instance_seconds: float = 0.0
     core_seconds: float = 0.0

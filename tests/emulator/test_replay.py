@@ -56,9 +56,10 @@ def test_what_was_recorded_is_replayed_and_compared(emulator: Emulator) -> None:
     emulator.up("--demo", "--record", "run.jsonl", services=(manifest(annotations=key(target="2")),))
     at_once(12, lambda _: emulator.get("/sleep?ms=1500"))
     emulator.interrupt(signal.SIGTERM)
-    other = emulator.write(manifest(annotations=key(max_scale="1"), containerConcurrency=2))
+    other = emulator.write(manifest(annotations=key(max_scale="1"), containerConcurrency=2, timeoutSecond=9))
     done = emulator.cli("replay", "run.jsonl", "--against", str(other), "--json")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count('Warning: unknown field "spec.template.spec.timeoutSecond"\n') == 1
     was, again, against = json.loads(done.stdout)
     for result in (was, again, against):
         assert result["summary"]["offered"] == result["summary"]["answered"] == 12

@@ -256,6 +256,16 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert (got, words in (err := capsys.readouterr().err)) == (code, True), err
 
 
+def test_what_admission_warns_of_is_said_once(tmp_path: Path) -> None:
+    manifest = tmp_path / "hello.yaml"
+    document = json.loads(json.dumps(service(1)[1]))
+    document["spec"]["template"]["spec"]["containerConcurency"] = 4
+    manifest.write_text(json.dumps(document))
+    done = command("-f", str(manifest), "--load", "5 rps 5s", "--sweep", "target=1..3")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('Warning: unknown field "spec.template.spec.containerConcurency"\n') == 1
+
+
 def test_a_comparison_puts_the_same_load_on_both(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     manifest = yaml.safe_load((ROOT / "knative/service.yaml").read_text())
