@@ -25,15 +25,19 @@ from typing import Any, ClassVar
 class EmulatorError(Exception):
     """Base of the tree. `str(error)` is one sentence for a person; `reason` is Kubernetes' word for it.
 
-    `details` name the object for a program, as in a Kubernetes Status: name, group, kind (the plural).
+    `details` name the object for a program, as in a Kubernetes Status: name, group, kind (the plural). `warnings` are
+    what the caller is told beside the refusal.
     """
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "InternalError"
 
-    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, details: Mapping[str, Any] | None = None, *, warnings: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.details = details or {}
+        self.warnings = warnings
 
 
 class UserError(EmulatorError):

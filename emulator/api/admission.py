@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from emulator.api.core_types import checked, invalid, namespace, unreadable
+from emulator.api.core_types import check_name, checked, invalid, namespace, unreadable
 from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
 from emulator.api.ownership import tracked
 from emulator.api.store import Object, Store, is_deleted
@@ -126,10 +126,11 @@ class Admission:
         kept, dropped = prune(kind.name, document)
         unknown = _unknown(kind, dropped, manner)
         kept = self._tracked(kind, kept, stored, manner)
+        check_name(kind, kept)
         try:
             admitted = admit(kind.name, kept, stored, user=USER, config=self._config, dry_run=manner.dry_run)
         except AdmissionError as error:
-            raise InvalidObject(str(error)) from error
+            raise InvalidObject(str(error), warnings=(*unknown, *error.warnings)) from error
         admitted.object.pop("status", None)
         template, where = admitted.object["spec"].get("template"), "spec.template."
         if kind is REVISION:

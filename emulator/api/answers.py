@@ -57,7 +57,7 @@ def failure(error: EmulatorError) -> dict[str, Any]:
 
 
 def refusal(error: EmulatorError) -> Response:
-    return answer(failure(error), status=error.status)
+    return answer(failure(error), status=error.status, warnings=error.warnings)
 
 
 def success(details: Mapping[str, Any]) -> Response:

@@ -57,6 +57,14 @@ def unreadable(kind: Kind, why: str) -> UserError:
     return UserError(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
 
 
+def check_name(kind: Kind, document: Object) -> None:
+    """Raises Unprocessable for a name that no object of the kind may have."""
+    name = document["metadata"].get("name", "")
+    valid = dns_1123_subdomain if kind.namespaced else dns_1123_label
+    if name and (wrong := valid(name)):
+        raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {"; ".join(wrong)}')
+
+
 def checked(kind: Kind, document: Object) -> tuple[Object, list[str]]:
     """An object of the core group as it is stored, and the paths of the fields that it drops.
 
@@ -67,10 +75,8 @@ def checked(kind: Kind, document: Object) -> tuple[Object, list[str]]:
         decoded = CORE.decode(kind.name, kept)
     except DecodeError as error:
         raise unreadable(kind, str(error)) from error
+    check_name(kind, decoded)
     name = decoded["metadata"].get("name", "")
-    valid = dns_1123_subdomain if kind.namespaced else dns_1123_label
-    if name and (wrong := valid(name)):
-        raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {"; ".join(wrong)}')
     for field in ("data", "binaryData", "stringData"):
         for key in decoded.get(field, ()):
             if not _KEY.fullmatch(key):
