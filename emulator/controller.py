@@ -16,8 +16,11 @@ from emulator.api.store import Change, Object, Store, is_deleted
 from emulator.core import annotations as keys
 from emulator.core.clock import Clock
 from emulator.core.environment import Lookup, environment
+from emulator.core.pod_template import pod_template
 from emulator.core.resources import RevisionSpec, revision_spec
 from emulator.core.revision import RevisionKey
+from emulator.core.scheduling import ENDLESS, Amounts, requests_of, total
+from emulator.core.scheduling import Node as Capacity
 from emulator.core.volumes import volume_files
 from emulator.dataplane.door import Backend, Plane, RevisionStat
 from emulator.describe import describe
@@ -50,13 +53,15 @@ class Controller:
         rng: random.Random | None = None,
         *,
         most: float = NODE_LIMIT,
+        capacity: Capacity = ENDLESS,
         resolve: Resolver = environment,
         shown: bool = True,
     ) -> None:
         """Raises ConfigError for a ConfigMap that can't be used.
 
-        `most` is how many instances the node takes, `resolve` makes a container's environment. `shown`
-        says whether there is anybody to show the cluster's own objects and Events to: a simulation has nobody.
+        `most` is how many instances the node takes, `capacity` what they may request of it; `resolve` makes a
+        container's environment. `shown` says whether there is anybody to show the cluster's own objects and Events to:
+        a simulation has nobody.
         """
         self._clock = clock
         self._store = store
@@ -64,6 +69,7 @@ class Controller:
         self._wake = wake
         self._rng = rng or random.Random()  # noqa: S311 - names of instances
         self._most = most
+        self._capacity = capacity
         self._resolve = resolve
         self._revisions: dict[RevisionKey, RevisionController] = {}
         self._retired: list[RevisionController] = []
@@ -179,12 +185,18 @@ class Controller:
             plane=self._plane,
             launch=partial(self._launch, key, spec, revision),
             room=self._room,
+            requests=requests_of(pod_template(revision)["spec"]),
+            refusal=lambda requests: self._capacity.refusal(requests, self._requested),
             rng=self._rng,
         )
         return RevisionController(revision, limits, scaler, replicas, self._plane)
 
     def _room(self) -> float:
         return self._most - sum(revision.replicas.alive for revision in self._revisions.values())
+
+    def _requested(self) -> Amounts:
+        """What all instances that have a place request together."""
+        return total((each.replicas.requests, each.replicas.scheduled) for each in self._all())
 
     def _launch(self, key: RevisionKey, spec: RevisionSpec, revision: Object, instance: str) -> Launch:
         """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""

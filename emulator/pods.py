@@ -13,12 +13,12 @@ from emulator.events import NORMAL, WARNING, Events, Happened
 
 #: The one node, which is this machine.
 NODE: Final = "knative-emulator"
+_SCHEDULER: Final = "default-scheduler"
 _HOST_IP: Final = "127.0.0.1"
 #: A pod's phase by its instance's; those on their way out are running still.
-_POD_PHASE: Final = {Phase.STARTING: "Pending"}
-#: What a pod that is scheduled has been given, beside what its template says.
-_SCHEDULED: Final = {
-    "nodeName": NODE,
+_POD_PHASE: Final = {Phase.PENDING: "Pending", Phase.STARTING: "Pending"}
+#: What a pod has been given, beside what its template says.
+_GIVEN: Final = {
     "preemptionPolicy": "PreemptLowerPriority",
     "priority": 0,
     "serviceAccount": "default",
@@ -28,8 +28,12 @@ _SCHEDULED: Final = {
         for key in ("not-ready", "unreachable")
     ],
 }
+_PLACED: Final = {"nodeName": NODE}
 #: Phases in which the container of an instance runs, or has been told to end.
 _RUNNING: Final = frozenset({Phase.READY, Phase.UNREADY, Phase.DRAINING, Phase.STOPPING})
+
+#: What an instance was, if anything, whose container has not been told to have started.
+_NOT_STARTED: Final = frozenset({None, Phase.PENDING, Phase.STARTING})
 
 
 class Pods:
@@ -49,6 +53,8 @@ class Pods:
             pod = self._store.find(POD, namespace, instance.name)
             if pod is None:
                 pod = self._store.create(POD, _pod(revision, instance))
+            elif instance.phase is not Phase.PENDING and "nodeName" not in pod["spec"]:
+                pod = self._store.update(POD, pod | {"spec": pod["spec"] | _PLACED})
             pod = self._store.update_status(POD, pod, _status(pod, instance))
             known[instance.name] = seen = (instance.phase, instance.restarts, instance.reason, instance.message)
             if seen != (was := before.get(instance.name)):
@@ -74,15 +80,19 @@ def _pod(revision: Object, instance: Instance) -> Object:
             "labels": meta["labels"] | {"pod-template-hash": replica_set.rpartition("-")[2]},
             "annotations": meta["annotations"],
         },
-        "spec": template["spec"] | _SCHEDULED,
+        "spec": template["spec"] | _GIVEN | ({} if instance.phase is Phase.PENDING else _PLACED),
     }
 
 
 def _status(pod: Object, instance: Instance) -> Object:
+    if instance.phase is Phase.PENDING:
+        said = {"reason": instance.reason, "message": instance.message}
+        waits = _condition(pod, "PodScheduled", "False", timestamp(instance.since)) | said
+        return {"phase": "Pending", "qosClass": "Burstable", "conditions": [waits]}
     ready = instance.phase is Phase.READY
     started = timestamp(instance.started)
     since = timestamp(instance.since)
-    began = timestamp(instance.created)
+    began = timestamp(instance.scheduled)
     conditions = {
         "PodReadyToStartContainers": (True, started),
         "Initialized": (True, began),
@@ -97,22 +107,25 @@ def _status(pod: Object, instance: Instance) -> Object:
         "hostIP": _HOST_IP,
         "hostIPs": [{"ip": _HOST_IP}],
         "startTime": began,
-        "observedGeneration": 1,
+        "observedGeneration": pod["metadata"]["generation"],
         "qosClass": "Burstable",
         "conditions": [
-            {
-                "type": type_,
-                "status": str(status),
-                "lastProbeTime": None,
-                "lastTransitionTime": time,
-                "observedGeneration": 1,
-                **({} if status else {"reason": "ContainersNotReady"}),
-            }
+            _condition(pod, type_, str(status), time) | ({} if status else {"reason": "ContainersNotReady"})
             for type_, (status, time) in conditions.items()
         ],
         "containerStatuses": sorted(
             (_container_status(each, instance) for each in pod["spec"]["containers"]), key=lambda each: each["name"]
         ),
+    }
+
+
+def _condition(pod: Object, type_: str, status: str, time: str) -> Object:
+    return {
+        "type": type_,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": time,
+        "observedGeneration": pod["metadata"]["generation"],
     }
 
 
@@ -162,11 +175,14 @@ def _happened(pod: Object, instance: Instance, before: Phase | None) -> Iterator
     name, namespace = meta["name"], meta["namespace"]
     main = meta["annotations"]["kubectl.kubernetes.io/default-container"]
     container = next(each for each in pod["spec"]["containers"] if each["name"] == main)
-    if before is None:
+    if instance.phase is Phase.PENDING:
+        yield Happened(WARNING, "FailedScheduling", instance.message, _SCHEDULER)
+        return
+    if before in {None, Phase.PENDING}:
         words = f"Successfully assigned {namespace}/{name} to {NODE}"
-        yield Happened(NORMAL, "Scheduled", words, "default-scheduler")
+        yield Happened(NORMAL, "Scheduled", words, _SCHEDULER)
     match instance.phase:
-        case Phase.READY if before in {None, Phase.STARTING}:
+        case Phase.READY if before in _NOT_STARTED:
             yield from _started(container["image"])
         case Phase.BACK_OFF if instance.reason == "ImagePullBackOff":
             yield _told(NORMAL, "BackOff", f'Back-off pulling image "{container["image"]}"')
@@ -174,7 +190,7 @@ def _happened(pod: Object, instance: Instance, before: Phase | None) -> Iterator
         case Phase.BACK_OFF if instance.reason:
             yield _told(WARNING, "Failed", f"Error: {instance.message}")
         case Phase.BACK_OFF:
-            if before in {None, Phase.STARTING}:
+            if before in _NOT_STARTED:
                 yield from _started(container["image"])
             at = f"{name}_{namespace}({meta['uid']})"
             yield _told(WARNING, "BackOff", f"Back-off restarting failed container {container['name']} in pod {at}")

@@ -11,6 +11,7 @@ from emulator.core.environment import UnresolvedReference
 from emulator.core.instance import ALIVE, Instance, Phase, Signal, surplus
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS, RevisionNames
 from emulator.core.revision import RevisionKey
+from emulator.core.scheduling import UNSCHEDULABLE, Amounts
 from emulator.dataplane.door import Endpoint, Plane
 from emulator.runtimes.base import Launch, Node, Report
 
@@ -24,7 +25,8 @@ class Replicas:
     """All instances of one revision.
 
     `timeout` (seconds) is what a request may take, and so what an instance gets to finish. `launch` makes what to run
-    from an instance's name (raises UnresolvedReference); `room` says how many more instances the node takes.
+    from an instance's name (raises UnresolvedReference); `room` says how many more instances the node takes, `refusal`
+    why it has no place for one with these `requests`, or "".
     """
 
     def __init__(
@@ -36,16 +38,20 @@ class Replicas:
         plane: Plane,
         launch: Callable[[str], Launch],
         room: Callable[[], float],
+        requests: Amounts,
+        refusal: Callable[[Amounts], str],
         rng: random.Random,
     ) -> None:
         self.key = key
         self.wanted = 0
         self.served_by_gone = 0
+        self.requests = requests
         self._timeout = timeout
         self._node = node
         self._plane = plane
         self._launch = launch
         self._room = room
+        self._refusal = refusal
         self._rng = rng
         prefix = f"{RevisionNames(key.name).deployment}-{self._letters(10)}-"
         self._prefix = prefix[: LONGEST_NAME - SUFFIX_LENGTH]
@@ -66,6 +72,11 @@ class Replicas:
     @property
     def alive(self) -> int:
         return self.count(*ALIVE)
+
+    @property
+    def scheduled(self) -> int:
+        """How many have a place: those on their way out have theirs until they are gone."""
+        return len(self._instances) - self.count(Phase.PENDING, Phase.GONE)
 
     @property
     def ready(self) -> int:
@@ -103,14 +114,20 @@ class Replicas:
         for instance in surplus(self._instances.values(), self.wanted):
             instance.signal(Signal.DRAIN, now)
         for _ in range(int(min(self.wanted - self.alive, self._room()))):
-            self._start_one(now)
+            name = self._prefix + self._letters(SUFFIX_LENGTH)
+            self._instances[name] = Instance(name, self.key, created=now, since=now)
+        for instance in self._instances.values():
+            if instance.phase is Phase.PENDING:
+                self._schedule(instance, now)
         due = [self._act_on(instance, now) for instance in list(self._instances.values())]
         return min(due, default=float("inf"))
 
-    def _start_one(self, now: float) -> None:
-        name = self._prefix + self._letters(SUFFIX_LENGTH)
-        self._instances[name] = Instance(name, self.key, created=now, since=now, started=now)
-        self._start(name, now)
+    def _schedule(self, instance: Instance, now: float) -> None:
+        if why := self._refusal(self.requests):
+            instance.reason, instance.message = UNSCHEDULABLE, why
+        else:
+            instance.signal(Signal.SCHEDULED, now)
+            self._start(instance.name, now)
 
     def _start(self, name: str, now: float) -> None:
         try:

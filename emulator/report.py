@@ -13,6 +13,7 @@ from emulator.api import kinds
 from emulator.api.kinds import Kind
 from emulator.api.tables import rows
 from emulator.client import Client
+from emulator.core.scheduling import NO_NODE
 from emulator.errors import NotFound, UserError
 
 Object = Mapping[str, Any]
@@ -22,6 +23,8 @@ POLL = 0.2
 #: Seconds for which an object must say that it has failed before that is believed, as `kn` has it: of a Service with a
 #: new revision, the Route still speaks of the one before for a moment.
 FAILED_SECONDS = 2.0
+#: What is said beside the scheduler's words, which don't know of the setting.
+WAY_OUT = " (`node:` in knative-emulator.yaml says what there is to be requested)"
 
 
 def print_objects(kind: Kind, objects: Sequence[Object], output: str, *, single: bool, namespaces: bool) -> None:
@@ -121,7 +124,8 @@ def failure(document: Object, timeout: float, status: Object) -> str:
     conditions = sorted(document.get("status", {}).get("conditions", ()), key=lambda c: c["type"])
     failed = next((c for c in conditions if c["status"] == "False"), None)
     if failed:
-        return f"{title} is not ready ({failed['reason']}): {failed['message']}"
+        way_out = WAY_OUT if NO_NODE in failed["message"] else ""
+        return f"{title} is not ready ({failed['reason']}): {failed['message']}{way_out}"
     instances = [
         instance
         for shown in (*status["services"], *status["configurations"])

@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.core.annotations import ROUTING_STATE_LABEL
 from emulator.core.conditions import TRUE, Condition, Conditions
-from emulator.core.instance import Instance
+from emulator.core.instance import Instance, Phase
 from emulator.core.revision_status import (
     DEADLINE_EXCEEDED,
     RESOURCES,
@@ -14,6 +14,7 @@ from emulator.core.revision_status import (
     Exited,
     Failure,
     RevisionFacts,
+    Unschedulable,
     Waiting,
     unable_to_fetch,
 )
@@ -72,12 +73,12 @@ class RevisionController:
             return RevisionFacts(image_error=self._image_error)
         # A cluster says what an instance waits for when the progress deadline has passed. Waiting alone won't help,
         # so it is said at once here.
-        stuck = failed is not None and failed.reason
-        progressing = Condition("False", DEADLINE_EXCEEDED) if stuck else TRUE
+        failure = _failure(failed)
+        progressing = Condition("False", DEADLINE_EXCEEDED) if isinstance(failure, Waiting) else TRUE
         return RevisionFacts(
             digests={},
             deployment=Deployment(self.replicas.wanted, self.replicas.ready, {"Progressing": progressing}),
-            failure=_failure(failed),
+            failure=failure,
             autoscaler=Autoscaler.of(self.scaler.outcome, self.replicas.key.name),
         )
 
@@ -139,6 +140,8 @@ class RevisionController:
 def _failure(failed: Instance | None) -> Failure | None:
     if failed is None:
         return None
+    if failed.phase is Phase.PENDING:
+        return Unschedulable(failed.reason, failed.message)
     if failed.reason:
         return Waiting(failed.reason, failed.message)
     return Exited(failed.exit_code or 0, failed.message)

@@ -4,9 +4,11 @@ images:                          # which command stands for an image in the proc
   dev.local/knative-login: login-function serve
 config:                          # Knative's own ConfigMaps, by name, with Knative's own keys
   config-autoscaler: {stable-window: 30s}
+node: {cpu: 4, memory: 8Gi}      # what this machine is taken to have for instances: see core.scheduling
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +18,8 @@ import yaml
 
 from emulator.core.config import SETTINGS
 from emulator.core.config_defaults import FEATURES
-from emulator.core.settings import Setting, rows
+from emulator.core.scheduling import RESOURCES, Node, NodeSettings
+from emulator.core.settings import ConfigError, Setting, load, rows
 from emulator.core.vocabulary import CONFIG_MAPS_NOT_READ
 from emulator.errors import UserError
 
@@ -41,6 +44,7 @@ class Settings:
     file: Path
     images: Mapping[str, str] = field(default_factory=dict)
     config: ConfigMaps = field(default_factory=dict)
+    node: Node = field(default_factory=lambda: _node({}))
 
     def __post_init__(self) -> None:
         """Raises UserError for what would have no effect: it is not Knative's, or not emulated."""
@@ -81,10 +85,22 @@ def read_settings(file: Path | None) -> Settings:
         raise UserError(f"can't read the configuration file {file}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML: {error}") from error
-    if not isinstance(document, dict) or (unknown := set(document) - {"images", "config"}):
-        raise UserError(f"{file} may hold `images:` and `config:`" + (f", not {sorted(unknown)}" if unknown else ""))
+    if not isinstance(document, dict) or (unknown := set(document) - {"images", "config", "node"}):
+        raise UserError(
+            f"{file} may hold `images:`, `config:` and `node:`" + (f", not {sorted(unknown)}" if unknown else "")
+        )
+    node = _mapping(document.get("node"), f"{file}: node")
+    if unread := set(node) - {row.key for _, row in rows(NodeSettings)}:
+        known = ", ".join(row.key for _, row in rows(NodeSettings))
+        raise UserError(f"{file}: node: {min(unread)} is nothing known of a node; there are {known}")
+    try:
+        # A bare number or true is no text in YAML, and as good as one here.
+        found = _node({key: value if isinstance(value, str) else str(value).lower() for key, value in node.items()})
+    except ConfigError as error:
+        raise UserError(f"{file}: {error}") from error
     return Settings(
         file,
+        node=found,
         images=_table(document.get("images"), f"{file}: images"),
         config={
             name: _table(keys, f"{file}: config.{name}")
@@ -117,6 +133,16 @@ class LiveImages(Mapping[str, str]):
                 self._settings = read_settings(self._settings.file)
                 self._read_at = changed
         return self._settings.images
+
+
+def _node(data: Mapping[str, str]) -> Node:
+    """What is said of the node, and of this machine what is not. Raises ConfigError."""
+    said = load(NodeSettings, data)
+    machine = {
+        "cpu": (os.cpu_count() or 1) * RESOURCES["cpu"],
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+    return Node({"cpu": said.cpu or machine["cpu"], "memory": said.memory or machine["memory"]}, said.overcommit)
 
 
 def _changed_at(file: Path) -> int:

@@ -94,7 +94,7 @@ class Emulator:
         runtime = choose(options.runtime, settings, options.state_dir)
         try:
             self.admission = Admission(store, settings.config, runtime.name_for)
-            self._controller = Controller(clock, store, settings.config, self._wake.set)
+            self._controller = Controller(clock, store, settings.config, self._wake.set, capacity=settings.node)
         except ConfigError as error:
             raise UserError(f"{settings.file}: {error}") from error
         runtime.sweep()

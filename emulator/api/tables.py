@@ -51,22 +51,27 @@ def _keys(document: Object, _now: float) -> int:
     return len(document.get("data") or {}) + len(document.get("binaryData") or {})
 
 
+def _containers(document: Object) -> list[Any]:
+    """What is told of a Pod's containers: nothing before it has its place."""
+    told: list[Any] = document["status"].get("containerStatuses", [])
+    return told
+
+
 def _pod_ready(document: Object, _now: float) -> str:
-    statuses = document["status"]["containerStatuses"]
-    return f"{sum(s['ready'] for s in statuses)}/{len(statuses)}"
+    return f"{sum(s['ready'] for s in _containers(document))}/{len(document['spec']['containers'])}"
 
 
 def _pod_phase(document: Object, _now: float) -> str:
     """As kubectl's own printer says it: what a container waits for says more than the phase."""
     if "deletionTimestamp" in document["metadata"]:
         return "Terminating"
-    states = (status["state"] for status in document["status"]["containerStatuses"])
+    states = (status["state"] for status in _containers(document))
     waiting = next((state["waiting"]["reason"] for state in states if "waiting" in state), None)
     return str(waiting or document["status"]["phase"])
 
 
 def _restarts(document: Object, _now: float) -> int:
-    return sum(status["restartCount"] for status in document["status"]["containerStatuses"])
+    return sum(status["restartCount"] for status in _containers(document))
 
 
 def _age(document: Object, now: float) -> str:

@@ -14,7 +14,7 @@ from emulator.core.yaml_texts import parse_yaml, texts
 _BOOL: Final = "Go bool text: 1 t T true TRUE True / 0 f F false FALSE False; anything else is refused"
 
 _NO_RESOLUTION: Final = "tags are resolved by the engine that has the image, if there is one"
-_NO_NODES: Final = "there is one machine and no scheduler"
+_NO_NODES: Final = "there is one machine, so there is nothing to choose"
 
 _AFFINITY: Final = ("none", "prefer-spread-revision-over-nodes")
 
@@ -114,7 +114,7 @@ class DeploymentConfig:
         parse_bool,
         _BOOL,
         "do not tell that an instance finds no place",
-        not_emulated=_NO_NODES,
+        not_emulated="one that finds no place on the machine waits for good, which is told",
     )
     default_affinity_type: str = setting(
         "default-affinity-type",

@@ -18,6 +18,7 @@ BACK_OFF_RESET = 600.0
 class Phase(StrEnum):
     """Where an instance is in its life."""
 
+    PENDING = "Pending"
     STARTING = "Starting"
     READY = "Ready"
     UNREADY = "Unready"
@@ -28,8 +29,12 @@ class Phase(StrEnum):
 
 
 class Signal(StrEnum):
-    """What happens to an instance: reported by the kubelet, or decided by the controller (the last three)."""
+    """What happens to an instance: reported by the kubelet, or decided by the controller (the last three).
 
+    SCHEDULED is the scheduler's.
+    """
+
+    SCHEDULED = "scheduled"
     PROBE_OK = "probe succeeded"
     PROBE_FAILED = "probe failed"
     EXITED = "exited"
@@ -40,6 +45,8 @@ class Signal(StrEnum):
 
 #: (phase, signal) -> next phase. What is not here can't happen, and is ignored: reports may come late.
 TRANSITIONS = {
+    (Phase.PENDING, Signal.SCHEDULED): Phase.STARTING,
+    (Phase.PENDING, Signal.DRAIN): Phase.GONE,
     (Phase.STARTING, Signal.PROBE_OK): Phase.READY,
     (Phase.STARTING, Signal.EXITED): Phase.BACK_OFF,
     (Phase.STARTING, Signal.DRAIN): Phase.DRAINING,
@@ -57,27 +64,29 @@ TRANSITIONS = {
 }
 
 #: Phases of an instance that counts as a replica: the others are on their way out.
-ALIVE = frozenset({Phase.STARTING, Phase.READY, Phase.UNREADY, Phase.BACK_OFF})
+ALIVE = frozenset({Phase.PENDING, Phase.STARTING, Phase.READY, Phase.UNREADY, Phase.BACK_OFF})
 #: Scale-down takes from the left: what serves nobody first, and the youngest of those.
-_DELETE_ORDER = (Phase.BACK_OFF, Phase.STARTING, Phase.UNREADY, Phase.READY)
+_DELETE_ORDER = (Phase.PENDING, Phase.BACK_OFF, Phase.STARTING, Phase.UNREADY, Phase.READY)
 
 
 @dataclass(slots=True)
 class Instance:
     """One replica of a revision. Times are Unix seconds; `since` is when the phase began.
 
+    It is pending until it has its place on the node, which it got at `scheduled`.
     `exit_code`, `reason` and `message` tell of the last failure, until the instance is ready again.
     """
 
     name: str
     revision: RevisionKey
     created: float
-    phase: Phase = Phase.STARTING
+    phase: Phase = Phase.PENDING
     since: float = field(default=0.0)
     host: str = ""
     port: int = 0
     restarts: int = 0
     back_off: float = 0.0
+    scheduled: float = 0.0
     started: float = 0.0
     exit_code: int | None = None
     message: str = ""
@@ -90,6 +99,9 @@ class Instance:
             return False
         if following is Phase.BACK_OFF:
             self.back_off = next_back_off(self, now)
+        elif signal is Signal.SCHEDULED:
+            self.scheduled = self.started = now
+            self.reason = self.message = ""
         elif signal is Signal.RETRY:
             self.restarts += 1
             self.started = now

@@ -49,7 +49,7 @@ class Field(NamedTuple):
 
 _YES, _NONE, _NO = Support.HONOURED, Support.NO_EFFECT, Support.REFUSED
 
-_ONE_MACHINE: Final = "there is one machine and no scheduler"
+_ONE_MACHINE: Final = "there is one machine, so there is nothing to choose"
 _NO_PODS: Final = "an instance has no Pod of its own whose fields it could be told"
 _NO_VOLUME: Final = "there is no storage but this machine's, which is not given to instances"
 _OWN_FILES: Final = (
@@ -107,7 +107,7 @@ FIELDS: Final = (
         Field(f"containers[*].resources.{it}.ephemeral-storage", _NONE, _NONE, "nobody counts what an instance writes")
         for it in ("limits", "requests")
     ),
-    Field("containers[*].resources", _NONE, _YES, "a process takes what this machine has"),
+    Field("containers[*].resources", _NONE, _YES, "a process that has its place takes what this machine has"),
     Field("containers[*].volumeMounts[*].mountPropagation", _NO, _NO, "mounts are private to each container"),
     Field("containers[*].volumeMounts", _NO, _YES, _OWN_FILES),
     *(

@@ -6,8 +6,14 @@ from emulator.core.revision import RevisionKey
 KEY = RevisionKey("default", "login-00001")
 
 
-def crashed(times: int, uptime: float) -> Instance:
+def started() -> Instance:
     instance = Instance("i", KEY, created=0.0)
+    assert instance.signal(Signal.SCHEDULED, 0.0)
+    return instance
+
+
+def crashed(times: int, uptime: float) -> Instance:
+    instance = started()
     now = 0.0
     for _ in range(times):
         now += uptime
@@ -29,6 +35,7 @@ def test_ten_good_minutes_forget_the_crashes() -> None:
 @pytest.mark.parametrize(
     ("path", "phase"),
     [
+        ([], Phase.STARTING),
         ([Signal.PROBE_OK], Phase.READY),
         ([Signal.PROBE_OK, Signal.PROBE_FAILED], Phase.UNREADY),
         ([Signal.PROBE_OK, Signal.PROBE_FAILED, Signal.PROBE_OK], Phase.READY),
@@ -40,17 +47,25 @@ def test_ten_good_minutes_forget_the_crashes() -> None:
     ],
 )
 def test_life_follows_the_table(path: list[Signal], phase: Phase) -> None:
-    instance = Instance("i", KEY, created=0.0)
+    instance = started()
     assert all(instance.signal(signal, 1.0) for signal in path)
     assert instance.phase is phase
 
 
 def test_a_late_report_is_ignored() -> None:
-    instance = Instance("i", KEY, created=0.0)
+    instance = started()
     instance.signal(Signal.DRAIN, 1.0)
     assert not instance.signal(Signal.PROBE_OK, 2.0)
     assert instance.phase is Phase.DRAINING
     assert instance.since == 1.0
+
+
+def test_one_that_has_no_place_yet_goes_at_once_and_first() -> None:
+    pending = Instance("i", KEY, created=0.0)
+    assert pending.phase is Phase.PENDING
+    assert surplus([started(), pending], 1) == [pending]
+    assert pending.signal(Signal.DRAIN, 1.0)
+    assert pending.phase is Phase.GONE
 
 
 def test_scale_down_takes_what_serves_nobody_then_the_youngest() -> None:

@@ -74,11 +74,11 @@ def test_fields_without_effect_are_told_together() -> None:
         "nodeSelector": {"a": "b"}
     }
     assert [*without_effect_in(spec, RuntimeName.PROCESS)] == [
-        "containers[0].resources has no effect: a process takes what this machine has",
+        "containers[0].resources has no effect: a process that has its place takes what this machine has",
         "containers[0].securityContext has no effect: a process has the user and the rights of the emulator",
-        "nodeSelector has no effect: there is one machine and no scheduler",
+        "nodeSelector has no effect: there is one machine, so there is nothing to choose",
     ]
     assert "seccompProfile" in refused(spec, RuntimeName.DOCKER)
     assert [*without_effect_in(spec, RuntimeName.DOCKER)] == [
-        "nodeSelector has no effect: there is one machine and no scheduler"
+        "nodeSelector has no effect: there is one machine, so there is nothing to choose"
     ]

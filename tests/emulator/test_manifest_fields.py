@@ -46,5 +46,5 @@ def test_what_has_no_effect_on_a_process_is_warned_of(emulator: Emulator) -> Non
     emulator.up()
     applied = emulator.apply(manifest(container={"resources": {"limits": {"memory": "64Mi"}}}))
     assert applied.returncode == 0
-    warning = "containers[0].resources has no effect: a process takes what this machine has"
+    warning = "containers[0].resources has no effect: a process that has its place takes what this machine has"
     assert warning in applied.stdout + applied.stderr
