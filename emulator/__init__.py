@@ -6,7 +6,8 @@ Read in this order:
     dataplane/    one hop for a request: gateway, activator and queue-proxy are function calls here
     runtimes/     what runs an instance: a process, a container, or a model of one
     api/          the Kubernetes API: objects, versions, watches; the only door for intent
-    serving.py    which objects to look at again; services.py, configurations.py, routes.py: a pass over one of them
+    serving.py    which objects to look at again; services.py, configurations.py, routes.py, domain_mappings.py: a pass
+                  over one of them
     record/       what happened, as rows: written to a file, explained in sentences
     controller.py observe -> plan -> act; the only writer of status
     simulation/   the same decisions on simulated time, under modelled load

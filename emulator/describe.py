@@ -17,11 +17,12 @@ from emulator.revision import RevisionController
 def describe(
     store: Store, revisions: Mapping[RevisionKey, RevisionController], plane: Plane, now: float
 ) -> dict[str, list[dict[str, Any]]]:
-    """All Services, and the Configurations and Routes that are no Service's, under the plurals of their kinds.
+    """All Services, Configurations and Routes that are no Service's, and DomainMappings, by the plurals of their kinds.
 
     Those that have revisions list them, newest first, each with its instances. Times are seconds.
     """
-    described: dict[str, list[dict[str, Any]]] = {"services": [], "configurations": [], "routes": []}
+    plurals = ("services", "configurations", "routes", "domainmappings")
+    described: dict[str, list[dict[str, Any]]] = {plural: [] for plural in plurals}
     for service in store.all(kinds.SERVICE):
         meta = service["metadata"]
         configuration = store.find(kinds.CONFIGURATION, meta["namespace"], meta["name"])
@@ -40,6 +41,8 @@ def describe(
         )
     for route in _alone(store, kinds.ROUTE):
         described["routes"].append(_named(route) | {"traffic": route.get("status", {}).get("traffic", [])})
+    for mapping in store.all(kinds.DOMAIN_MAPPING):
+        described["domainmappings"].append(_named(mapping) | {"ref": mapping["spec"]["ref"]})
     return described
 
 

@@ -12,9 +12,9 @@ from emulator.api.kinds import Kind
 from emulator.errors import UserError
 
 #: Objects are applied in this order, so that what one refers to is there before it.
-_ORDER = (kinds.SECRET, kinds.CONFIG_MAP, kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE)
+_ORDER = (kinds.SECRET, kinds.CONFIG_MAP, kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE, kinds.DOMAIN_MAPPING)
 #: Those that become Ready.
-AWAITED = (kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE)
+AWAITED = (kinds.CONFIGURATION, kinds.SERVICE, kinds.ROUTE, kinds.DOMAIN_MAPPING)
 
 
 class _Loader(yaml.SafeLoader):

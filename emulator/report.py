@@ -20,6 +20,13 @@ Object = Mapping[str, Any]
 
 #: Seconds between two looks at what is coming up, or at the instances of a Service that is followed.
 POLL = 0.2
+#: What the status page lists, each with the word in front of a name.
+_SHOWN = (
+    ("", "services"),
+    ("configuration ", "configurations"),
+    ("route ", "routes"),
+    ("domain mapping ", "domainmappings"),
+)
 #: Seconds for which an object must say that it has failed before that is believed, as `kn` has it: of a Service with a
 #: new revision, the Route still speaks of the one before for a moment.
 FAILED_SECONDS = 2.0
@@ -53,13 +60,13 @@ def _without_managers(document: Object) -> dict[str, Any]:
 def print_status(document: Object, output: str) -> None:
     """Print the status page: each Service, its revisions, the last decision about each and why, its instances.
 
-    Then the same of the Configurations that are no Service's, and such Routes.
+    Then the same of the Configurations that are no Service's, of such Routes, and of DomainMappings.
     """
     if output == "json":
         _say(json.dumps(document, indent=2))
         return
     _say(f"gateway {document['gateway']}   up {document['up']:.0f} s")
-    for title, plural in (("", "services"), ("configuration ", "configurations"), ("route ", "routes")):
+    for title, plural in _SHOWN:
         for shown in document[plural]:
             _say(f"\n{title}{shown['namespace']}/{shown['name']}  {shown['url'] or ''}  {_readiness(shown)}")
             for revision in shown.get("revisions", ()):
@@ -67,6 +74,8 @@ def print_status(document: Object, output: str) -> None:
             for target in shown.get("traffic", ()):
                 tag = f", and all of {target['url']}" if "url" in target else ""
                 _say(f"  {target['revisionName']}  {target['percent']} % of traffic{tag}")
+            if ref := shown.get("ref"):
+                _say(f"  leads to {ref['kind'].lower()} {ref['name']}")
 
 
 def wait_ready(client: Client, awaited: Iterable[tuple[Kind, str, str]], timeout: float) -> int:
@@ -135,7 +144,7 @@ def failure(document: Object, timeout: float, status: Object) -> str:
     ]
     # What an instance waits for, else what the object itself waits for: a rollout may take longer than anybody waits.
     words = (said["message"] for said in (*instances, *conditions) if said.get("message"))
-    if document["kind"] == "Route":
+    if document["kind"] in {"Route", "DomainMapping"}:
         return f"{title} was not ready within {timeout:g} s: {next(words, '')}"
     waiting = next(words, "") if instances else "no instance was started"
     return f"{title} was not ready within {timeout:g} s: {waiting}; see `knative-emulator logs {meta['name']}`"

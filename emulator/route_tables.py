@@ -1,4 +1,7 @@
-"""The way from hosts to revisions: what the gateway is told of each Route, at once or in the steps of a rollout."""
+"""The way from hosts to revisions: what the gateway is told of each Route, at once or in the steps of a rollout.
+
+DomainMappings are told to it as further names of a Route's hosts, so they go wherever the Route goes.
+"""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from emulator.core.conditions import Condition
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.gotext import parse_duration
 from emulator.core.ingress import Way
-from emulator.core.naming import DomainError, RouteNames, Visibility
+from emulator.core.naming import DomainError, RouteNames, Visibility, external_url
 from emulator.core.revision import RevisionKey
 from emulator.core.rollout import Rollout, advance, is_done
 from emulator.core.settings import load
@@ -60,6 +63,8 @@ class RouteTables:
         self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
         self._hosts: dict[Key, _Hosts] = {}
         self._rollouts: dict[Key, Rollout] = {}
+        #: The cluster-local host that each DomainMapping leads to.
+        self._mapped: dict[Key, str] = {}
         #: Which Route has a name for its hosts: the first that asked. In a cluster placeholder Services have them.
         self._placeholders: dict[Key, Key] = {}
 
@@ -73,6 +78,25 @@ class RouteTables:
         self._rollouts.pop(key, None)
         if self._hosts.pop(key, None):
             self._claim(key, set())
+            self._publish()
+
+    def url(self, host: str) -> str:
+        """Where a public host is reached."""
+        return external_url(self._network, host, self._port)
+
+    def map(self, mapping: Key, host: str) -> bool:
+        """Lead a DomainMapping's name where a cluster-local host leads, now and later; whether that is anywhere now.
+
+        Of several mappings of one name the newest has it: whoever claims the name later, rightly has it then.
+        """
+        if self._mapped.get(mapping) != host:
+            self._mapped[mapping] = host
+            self._publish()
+        return any(host in each.private for each in self._hosts.values())
+
+    def unmap(self, mapping: Key) -> None:
+        """The DomainMapping is gone."""
+        if self._mapped.pop(mapping, None):
             self._publish()
 
     def lead(self, route: Object, traffic: Traffic, revisions: Container[str], now: float) -> Led:
@@ -140,7 +164,9 @@ class RouteTables:
         bare = [each.bare for each in self._hosts.values() if each.public]
         if len(bare) == 1 and bare[0]:
             public |= dict.fromkeys(BARE_HOSTS, bare[0])
-        self._plane.set_routes(public, private)
+        names = {name: private[host] for (_, name), host in self._mapped.items() if host in private}
+        mapped = names.keys() - public.keys()
+        self._plane.set_routes(names | public, private, mapped)
 
 
 def _hosts(names: RouteNames, traffic: Traffic, rollout: Rollout, visibility: Mapping[str, Visibility]) -> _Hosts:

@@ -1,16 +1,16 @@
 """A Route's way to revisions: where its traffic goes, its status, and what those that it leads to are told of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE
-from emulator.api.store import Key, Object, Store, is_deleted
+from emulator.api.store import Key, Store, is_deleted
 from emulator.core.conditions import timestamp
 from emulator.core.labeler import Led, led_to, marked
 from emulator.core.status import route_status
 from emulator.core.traffic import Reference, assign
-from emulator.dataplane.door import Plane
-from emulator.events import Events, finalizers_updated
+from emulator.events import Events
+from emulator.finalizers import Finalizer
 from emulator.route_tables import RouteTables
 from emulator.shown import Shown
 
@@ -21,19 +21,12 @@ FINALIZER = "routes.serving.knative.dev"
 class RouteReconciler:
     """Reconciles Routes, those of Services and those that stand alone."""
 
-    def __init__(
-        self, store: Store, config_maps: Mapping[str, Mapping[str, str]], events: Events, shown: Shown
-    ) -> None:
-        """Raises ConfigError."""
+    def __init__(self, store: Store, tables: RouteTables, events: Events, shown: Shown) -> None:
         self._store = store
-        self._events = events
         self._shown = shown
-        self._tables = RouteTables(config_maps)
+        self._tables = tables
+        self._finalizer = Finalizer(store, events, ROUTE, FINALIZER, "route-controller")
         self._tracker = Tracker()
-
-    def connect(self, plane: Plane, port: int) -> None:
-        """Name the data plane and the port that URLs carry."""
-        self._tables.connect(plane, port)
 
     def interested_in(self, namespace: str, reference: Reference) -> Iterable[Key]:
         """Keys of the Routes whose traffic refers to an object, there or missing."""
@@ -49,9 +42,9 @@ class RouteReconciler:
         if route is None or is_deleted(route):
             self._mark(namespace, name, Led(), now)
             if route is not None:
-                self._hold(route, held=False)
+                self._finalizer.hold(route, held=False)
             return None
-        route = self._hold(route, held=True)
+        route = self._finalizer.hold(route, held=True)
         revisions = {each["metadata"]["name"]: each for each in self._store.all(REVISION, namespace)}
         configurations = {each["metadata"]["name"]: each for each in self._store.all(CONFIGURATION, namespace)}
         traffic = assign(route, configurations, revisions)
@@ -64,17 +57,6 @@ class RouteReconciler:
         self._tracker.track(key, traffic.referenced | {*traffic.missing} | shown)
         self._mark(namespace, name, led_to(route, configurations, revisions), now)
         return due
-
-    def _hold(self, route: Object, *, held: bool) -> Object:
-        """Keep a Route, or no longer, until those that it leads to have been told that it is gone."""
-        meta = route["metadata"]
-        others = [each for each in meta.get("finalizers", ()) if each != FINALIZER]
-        wanted = [*others, FINALIZER] if held else others
-        if wanted == meta.get("finalizers", []):
-            return route
-        rest = {key: value for key, value in meta.items() if key != "finalizers"}
-        self._events.tell(route, finalizers_updated(meta["name"], "route-controller"))
-        return self._store.update(ROUTE, route | {"metadata": rest | ({"finalizers": wanted} if wanted else {})})
 
     def _mark(self, namespace: str, route: str, led: Led, now: float) -> None:
         """Tell Configurations and Revisions whether the Route leads to them."""

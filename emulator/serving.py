@@ -1,13 +1,13 @@
 """Knative Serving's controllers: which objects have something new about them, and in what order they are looked at.
 
 A change calls for a pass over the object and over those that depend on it. Revisions come first, then Configurations,
-Routes and Services: so each sees what the one before it found. What a pass changes calls for passes of its own, until
-nothing changes any more.
+Routes, Services and DomainMappings: so each sees what the one before it found. What a pass changes calls for passes of
+its own, until nothing changes any more.
 """
 
 from collections.abc import Callable, Mapping
 
-from emulator.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
+from emulator.api.kinds import CLUSTER_DOMAIN_CLAIM, CONFIGURATION, DOMAIN_MAPPING, REVISION, ROUTE, SERVICE, Kind
 from emulator.api.store import Change, Key, Object, Store
 from emulator.configurations import ConfigurationReconciler
 from emulator.core.annotations import CONFIGURATION_LABEL
@@ -15,8 +15,10 @@ from emulator.core.revision import RevisionKey
 from emulator.core.revision_status import RevisionFacts, revision_status
 from emulator.core.traffic import Reference
 from emulator.dataplane.door import Plane
+from emulator.domain_mappings import DomainMappingReconciler
 from emulator.events import Events, of_revision
 from emulator.revision import RevisionController
+from emulator.route_tables import RouteTables
 from emulator.routes import RouteReconciler
 from emulator.services import ServiceReconciler
 from emulator.shown import Shown
@@ -40,23 +42,29 @@ class Serving:
         self._store = store
         self._events = events
         self._revisions = revisions
-        self._routes = RouteReconciler(store, config_maps, events, shown)
+        self._tables = RouteTables(config_maps)
+        self._routes = RouteReconciler(store, self._tables, events, shown)
+        self._mappings = DomainMappingReconciler(store, config_maps, self._tables, events, shown)
         self._passes: Mapping[Kind, Callable[[Key, float], float | None]] = {
             REVISION: self._show,
             CONFIGURATION: ConfigurationReconciler(store, config_maps, events).reconcile,
             ROUTE: self._routes.reconcile,
             SERVICE: ServiceReconciler(store, events).reconcile,
+            DOMAIN_MAPPING: self._mappings.reconcile,
         }
         self._dirty: dict[Kind, set[Key]] = {kind: set() for kind in self._passes}
         self._due: dict[tuple[Kind, Key], float] = {}
 
     def connect(self, plane: Plane, port: int) -> None:
         """Name the data plane and the port that URLs carry."""
-        self._routes.connect(plane, port)
+        self._tables.connect(plane, port)
 
     def changed(self, change: Change) -> None:
         """Look again at an object that was stored or deleted, and at those that depend on it."""
         kind, meta = change.kind, change.object["metadata"]
+        if kind is CLUSTER_DOMAIN_CLAIM:
+            for mapping in self._mappings.named(meta["name"]):
+                self.look_at(DOMAIN_MAPPING, *mapping)
         if kind not in self._passes:
             return
         namespace, name = meta["namespace"], meta["name"]
@@ -68,6 +76,9 @@ class Serving:
             self.look_at(SERVICE, namespace, name)
         for route in self._routes.interested_in(namespace, Reference(kind.name, name)):
             self.look_at(ROUTE, *route)
+        if kind in {ROUTE, SERVICE}:
+            for mapping in self._mappings.within(namespace):
+                self.look_at(DOMAIN_MAPPING, *mapping)
 
     def look_at(self, kind: Kind, namespace: str, name: str) -> None:
         """Reconcile this object at the next pass."""

@@ -8,7 +8,8 @@ from emulator.api.kinds import Kind
 from emulator.api.store import Object, Store
 from emulator.core import revision_objects as made
 from emulator.core.children import merged
-from emulator.core.ingress import Way, ingress, placeholders
+from emulator.core.domain_mapping import Host
+from emulator.core.ingress import Way, ingress, mapping_ingress, placeholders
 from emulator.core.instance import Phase
 from emulator.core.scaler import Mode
 from emulator.core.status import is_controlled_by
@@ -88,10 +89,19 @@ class Shown:
                 self._events.tell(route, created("placeholder service", name, "route-controller"))
         for name in known - wanted.keys():
             self._store.delete(kinds.CORE_SERVICE, meta["namespace"], name)
+        self._ingress(route, ingress(route, way), "route-controller")
+
+    def mapping(self, mapping: Object, host: Host) -> None:
+        """Make the Ingress of a stored DomainMapping say which host it leads to."""
+        if self._shown:
+            self._ingress(mapping, mapping_ingress(mapping, host), "domainmapping-controller")
+
+    def _ingress(self, owner: Object, wanted: Object, component: str) -> None:
+        meta = wanted["metadata"]
         new = self._store.find(kinds.INGRESS, meta["namespace"], meta["name"]) is None
-        self.put(kinds.INGRESS, ingress(route, way))
+        self.put(kinds.INGRESS, wanted)
         if new:
-            self._events.tell(route, created("Ingress", meta["name"], "route-controller"))
+            self._events.tell(owner, created("Ingress", meta["name"], component))
 
     def _with_status(self, kind: Kind, stored: Object, status: Mapping[str, Any]) -> Object:
         whole = dict(status)

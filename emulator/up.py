@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from emulator.api import tls
 from emulator.api.admission import Admission
-from emulator.api.kinds import SERVICE, Kind
+from emulator.api.kinds import DOMAIN_MAPPING, SERVICE, Kind
 from emulator.api.object_files import FLUSH_SECONDS, ObjectFiles
 from emulator.api.server import ApiServer, make_app
 from emulator.api.store import Store
@@ -135,6 +135,8 @@ class Emulator:
         code = 0
         while waiting and not self.stopping.is_set():
             for key in sorted(waiting, key=lambda key: (AWAITED.index(key[0]), *key[1:])):
+                if key[0] is DOMAIN_MAPPING and any(other[0] is not DOMAIN_MAPPING for other in waiting):
+                    continue  # it fails as long as what it refers to is not there
                 document = self._store.get(*key)
                 verdict = ready(document)
                 if verdict is None and time.monotonic() < deadline:

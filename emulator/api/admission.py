@@ -16,7 +16,7 @@ from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.support import RuntimeName, without_effect_in
 from emulator.core.three_way import applied
-from emulator.core.vocabulary import without_effect
+from emulator.core.vocabulary import NO_CERTIFICATES, without_effect
 from emulator.errors import Forbidden, InvalidObject
 
 #: Who writes, as Knative's creator and lastModifier annotations say: the one user of a kubeconfig made here.
@@ -154,6 +154,8 @@ class Admission:
 
 
 def _without_effect(document: Object, template: Object | None) -> Iterator[str]:
+    if "tls" in document["spec"]:
+        yield f"spec.tls has no effect in the emulator: {NO_CERTIFICATES}"
     for holder in (document, template or {}):
         yield from without_effect((holder.get("metadata") or {}).get("annotations") or {})
 

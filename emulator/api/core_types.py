@@ -1,10 +1,13 @@
-"""The types of the core group that a user may write, in the notation of core.admission.schema, and their own rules."""
+"""The types that a user may write and no webhook looks at, in the notation of core.admission.schema, and their rules.
+
+They are the core group's, and ClusterDomainClaim.
+"""
 
 import base64
 import re
 from typing import Any, Final
 
-from emulator.api.kinds import Kind
+from emulator.api.kinds import CLUSTER_DOMAIN_CLAIM, NAMESPACE, Kind
 from emulator.core.admission.schema import DecodeError, Schema
 from emulator.core.admission.tables import SERVING
 from emulator.core.kubernetes_names import dns_1123_label, dns_1123_subdomain
@@ -32,6 +35,13 @@ Namespace
   metadata          ObjectMeta
   spec              any
   status            any
+ClusterDomainClaim
+  apiVersion        string
+  kind              string
+  metadata          ObjectMeta
+  spec              ClusterDomainClaimSpec
+ClusterDomainClaimSpec
+  namespace!        string
 """
 
 Object = dict[str, Any]
@@ -60,13 +70,13 @@ def unreadable(kind: Kind, why: str) -> UserError:
 def check_name(kind: Kind, document: Object) -> None:
     """Raises Unprocessable for a name that no object of the kind may have."""
     name = document["metadata"].get("name", "")
-    valid = dns_1123_subdomain if kind.namespaced else dns_1123_label
+    valid = dns_1123_label if kind is NAMESPACE else dns_1123_subdomain
     if name and (wrong := valid(name)):
         raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {"; ".join(wrong)}')
 
 
 def checked(kind: Kind, document: Object) -> tuple[Object, list[str]]:
-    """An object of the core group as it is stored, and the paths of the fields that it drops.
+    """An object of those types as it is stored, and the paths of the fields that it drops.
 
     Raises UserError and Unprocessable.
     """
@@ -77,6 +87,8 @@ def checked(kind: Kind, document: Object) -> tuple[Object, list[str]]:
         raise unreadable(kind, str(error)) from error
     check_name(kind, decoded)
     name = decoded["metadata"].get("name", "")
+    if kind is CLUSTER_DOMAIN_CLAIM and not decoded["spec"]["namespace"]:
+        raise invalid(kind, name, "spec.namespace", "Required value")
     for field in ("data", "binaryData", "stringData"):
         for key in decoded.get(field, ()):
             if not _KEY.fullmatch(key):

@@ -38,6 +38,11 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def is_custom(self) -> bool:
+        """Whether a cluster has it from a CRD of Knative's."""
+        return self.group.endswith("knative.dev")
+
+    @property
     def counts_generations(self) -> bool:
         """Whether its objects say how often what they ask for has changed."""
         return "." in self.group or self.group == "apps" or self.name == "Pod"
@@ -66,6 +71,9 @@ REVISION = Kind(
     categories=_KNATIVE,
 )
 ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), status=True, categories=_KNATIVE)
+DOMAIN_MAPPING = Kind(
+    *(SERVING, "v1beta1", "DomainMapping", "domainmappings", ("dm",)), status=True, categories=_KNATIVE
+)
 SECRET = Kind("", "v1", "Secret", "secrets", fields=("type",))
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", ("cm",))
 POD = Kind(*("", "v1", "Pod", "pods", ("po",)), True, (*REMOVE, *READ), categories=("all",), fields=("status.phase",))
@@ -94,6 +102,11 @@ POD_AUTOSCALER = Kind(*_AUTOSCALING, "PodAutoscaler", "podautoscalers", ("kpa", 
 METRIC = Kind(*_AUTOSCALING, "Metric", "metrics", (), True, READ)
 SERVERLESS_SERVICE = Kind(*_NETWORKING, "ServerlessService", "serverlessservices", ("sks",), True, READ)
 INGRESS = Kind(*_NETWORKING, "Ingress", "ingresses", ("kingress", "king"), True, READ)
+CLUSTER_DOMAIN_CLAIM = Kind(
+    *(*_NETWORKING, "ClusterDomainClaim", "clusterdomainclaims", ("cdc",)),
+    namespaced=False,
+    categories=("knative-internal", "networking"),
+)
 
 #: What the controller stores for those who look at a cluster's own objects: nothing follows from a change of them.
 SHOWN = frozenset(
@@ -101,8 +114,9 @@ SHOWN = frozenset(
 )
 #: In the order in which a word that several have for a name is looked up.
 KINDS = (
-    *(SERVICE, CONFIGURATION, REVISION, ROUTE, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE),
+    *(SERVICE, CONFIGURATION, REVISION, ROUTE, DOMAIN_MAPPING, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE),
     *(CORE_SERVICE, DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, POD_AUTOSCALER, METRIC, SERVERLESS_SERVICE, INGRESS),
+    CLUSTER_DOMAIN_CLAIM,
 )
 
 _BY_NAME = {

@@ -151,6 +151,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         Column("Desired Replicas", _status("desiredReplicas"), "integer"),
     ),
     kinds.ROUTE: (Column("URL", _status("url")), *_READY),
+    kinds.DOMAIN_MAPPING: (Column("URL", _status("url")), *_READY),
     kinds.POD: (
         Column("Ready", _pod_ready),
         Column("Status", _pod_phase),
@@ -199,6 +200,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         *_READY,
     ),
     kinds.INGRESS: _READY,
+    kinds.CLUSTER_DOMAIN_CLAIM: (_AGE,),
     kinds.EVENT: (
         Column("Last Seen", _since("lastTimestamp")),
         Column("Type", _field("type")),

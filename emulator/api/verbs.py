@@ -14,7 +14,7 @@ from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
-from emulator.api.kinds import NAMESPACE, POD, SERVING, Kind
+from emulator.api.kinds import NAMESPACE, POD, Kind
 from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from emulator.api.ownership import applied
 from emulator.api.selectors import selection
@@ -173,7 +173,7 @@ class Verbs:
     @staticmethod
     def _patched(kind: Kind, stored: Object, media_type: str, raw: bytes) -> Object:
         # A cluster can't merge custom kinds strategically: it does not know their lists.
-        known = {JSON_PATCH, MERGE_PATCH, *([] if kind.group == SERVING else [STRATEGIC_PATCH])}
+        known = {JSON_PATCH, MERGE_PATCH, *([] if kind.is_custom else [STRATEGIC_PATCH])}
         if media_type not in known:
             words = ", ".join(sorted({APPLY_PATCH, *known}))
             raise UnknownFormat(

@@ -15,6 +15,7 @@ GATING: Final[Mapping[str, tuple[str, ...]]] = {
     "Configuration": (),
     "Route": ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"),
     "Revision": ("ResourcesAvailable", "ContainerHealthy"),
+    "DomainMapping": ("DomainClaimed", "ReferenceResolved", "IngressReady", "CertificateProvisioned"),
     "Deployment": ("Progressing", "ReplicaSetReady"),
 }
 """What Ready stands for, by kind. Any other condition informs: it has the severity Info and Ready leaves it out."""

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from emulator.core.gotemplate import Template, TemplateError
 from emulator.core.gotext import parse_bool, parse_int64, quote
 from emulator.core.settings import ConfigError, setting
-from emulator.core.vocabulary import NO_CERTIFICATES, NO_DOMAIN_MAPPINGS, NO_INGRESS
+from emulator.core.vocabulary import NO_CERTIFICATES, NO_INGRESS
 from emulator.core.yaml_texts import parse_yaml, texts
 
 DEFAULT_DOMAIN_TEMPLATE: Final = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
@@ -103,7 +103,6 @@ class NetworkConfig:
         _BOOL,
         "make ClusterDomainClaims for DomainMappings",
         legacy_keys=("autocreateClusterDomainClaims",),
-        not_emulated=NO_DOMAIN_MAPPINGS,
     )
     enable_mesh_pod_addressability: bool = setting(
         "enable-mesh-pod-addressability",

@@ -1,6 +1,7 @@
 """What a cluster has for each Route: the Ingress that its gateway follows, and a placeholder Service for each name.
 
-Follows knative/serving pkg/reconciler/route/resources. They are shown, and rule nothing.
+DomainMappings have an Ingress too. Follows knative/serving pkg/reconciler/{route,domainmapping}/resources. All are
+shown, and rule nothing.
 """
 
 import json
@@ -8,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from emulator.core import annotations as keys
-from emulator.core.naming import RouteNames, Visibility
+from emulator.core.domain_mapping import Host
+from emulator.core.naming import RouteNames, Visibility, child_name
 from emulator.core.revision_objects import NETWORKING, owned
 from emulator.core.rollout import ConfigurationRollout, Rollout, Share
 from emulator.core.scaler import Condition
@@ -37,27 +39,48 @@ def ingress(route: Object, way: Way) -> Object:
     tags = sorted(way.shares, key=lambda tag: (tag != DEFAULT, tag))
     hosts = {tag: [names.domain(tag, each) for each in _reached(way, tag)] for tag in tags if tag != DEFAULT}
     own = {
-        "networking.internal.knative.dev/rollout": _json({"configurations": [_rollout(each) for each in way.rollout]}),
-        f"{keys.NETWORKING_GROUP}/ingress.class": INGRESS_CLASS,
+        "networking.internal.knative.dev/rollout": _json({"configurations": [_rollout(each) for each in way.rollout]})
     }
     if hosts:
         own["networking.internal.knative.dev/tag-to-host"] = _json(hosts)
     labels = {f"{keys.SERVING_GROUP}/route": meta["name"], f"{keys.SERVING_GROUP}/routeNamespace": meta["namespace"]}
-    true = Condition("True")
+    rules = [_rule(way, tag, visibility) for tag in tags for visibility in _reached(way, tag)]
+    return _ingress(route, own, labels, rules)
+
+
+def mapping_ingress(mapping: Object, host: Host) -> Object:
+    """The same of a DomainMapping: requests go back to the gateway, which knows the host."""
+    meta = mapping["metadata"]
+    split = {
+        "appendHeaders": {"K-Original-Host": meta["name"]},
+        "percent": 100,
+        "serviceName": host.service,
+        "serviceNamespace": meta["namespace"],
+        "servicePort": 80,
+    }
+    paths = [{"rewriteHost": host.name, "splits": [split]}]
+    rule = {"hosts": [meta["name"]], "http": {"paths": paths}, "visibility": Visibility.EXTERNAL.value}
+    labels = {
+        f"{keys.SERVING_GROUP}/domainMappingUID": meta["uid"],
+        f"{keys.SERVING_GROUP}/domainMappingNamespace": meta["namespace"],
+    }
+    return _ingress(mapping, {}, labels, [rule])
+
+
+def _ingress(owner: Object, annotations: Mapping[str, str], labels: Mapping[str, str], rules: list[Object]) -> Object:
+    meta, true = owner["metadata"], Condition("True")
+    own = {**annotations, f"{keys.NETWORKING_GROUP}/ingress.class": INGRESS_CLASS}
     return {
         "apiVersion": NETWORKING,
         "kind": "Ingress",
         "metadata": {
-            "name": meta["name"],
+            "name": child_name(meta["name"], ""),
             "namespace": meta["namespace"],
             "annotations": _shown(meta.get("annotations")) | own,
-            "labels": meta.get("labels", {}) | labels,
-            "ownerReferences": owned(route),
+            "labels": {**meta.get("labels", {}), **labels},
+            "ownerReferences": owned(owner),
         },
-        "spec": {
-            "httpOption": "Enabled",
-            "rules": [_rule(way, tag, visibility) for tag in tags for visibility in _reached(way, tag)],
-        },
+        "spec": {"httpOption": "Enabled", "rules": rules},
         "status": {
             "conditions": {"LoadBalancerReady": true, "NetworkConfigured": true, "Ready": true},
             "privateLoadBalancer": {"ingress": [{"domainInternal": PRIVATE_GATEWAY}]},

@@ -149,9 +149,9 @@ class RouteNames:
                 "Labels": labels,
             }
         )
-        fault = _domain_fault(host)
+        fault = domain_fault(host)
         if fault:
-            raise DomainError(f"invalid domain name {quote(host)}: {fault}")
+            raise DomainError(f"invalid domain name {quote(host)}: url: {fault}")
         return host
 
     def hosts(self, tag: str, visibility: Visibility) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ class RouteNames:
         host = self.domain(tag, visibility)
         if visibility is Visibility.LOCAL:
             return f"http://{host}"
-        return f"{self.network.default_external_scheme}://{host}" + ("" if self.port == 80 else f":{self.port}")
+        return external_url(self.network, host, self.port)
 
     @property
     def service_host(self) -> str:
@@ -175,15 +175,20 @@ class RouteNames:
         return f"{self.name}.{self.namespace}.{CLUSTER_LOCAL_DOMAIN}"
 
 
-def _domain_fault(host: str) -> str:
+def external_url(network: NetworkConfig, host: str, port: int) -> str:
+    """The URL of a host that is reached from outside, at the gateway's port."""
+    return f"{network.default_external_scheme}://{host}" + ("" if port == 80 else f":{port}")
+
+
+def domain_fault(host: str) -> str:
     """What keeps `host` from being a fully qualified domain name, in Kubernetes' words; "" if nothing does."""
     if not host:
-        return "url: Required value"
+        return "Required value"
     host = host.removesuffix(".")
     labels = host.split(".")
     long = next((label for label in labels if len(label) > LONGEST_NAME), "")
     if words := dns_1123_subdomain(host):
-        return f"url: Invalid value: {quote(host)}: {','.join(words)}"
+        return f"Invalid value: {quote(host)}: {','.join(words)}"
     if len(labels) < 2:
-        return f"url: Invalid value: {quote(host)}: should be a domain with at least two segments separated by dots"
-    return f"url: Invalid value: {quote(long)}: must be no more than {LONGEST_NAME} characters" if long else ""
+        return f"Invalid value: {quote(host)}: should be a domain with at least two segments separated by dots"
+    return f"Invalid value: {quote(long)}: must be no more than {LONGEST_NAME} characters" if long else ""

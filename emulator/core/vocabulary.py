@@ -12,7 +12,6 @@ from emulator.core.annotations import Key
 NO_QUEUE_PROXY: Final = "queue-proxy is part of the emulator and no container"
 NO_INGRESS: Final = "the gateway is part of the emulator and takes every Route, without Ingress objects"
 NO_CERTIFICATES: Final = "the gateway speaks plain HTTP and no certificates are made"
-NO_DOMAIN_MAPPINGS: Final = "there are no DomainMappings"
 NO_DEPLOYMENTS: Final = "instances are kept without a Deployment and its Services"
 STREAMS: Final = "the gateway always streams both ways at once"
 _SUCCEEDED: Final = "routingState has taken its place"
@@ -82,9 +81,7 @@ KNOWN: Final[tuple[Known, ...]] = (
     *_of_system(keys.SERVING_GROUP, LABEL, "configurationGeneration", "revision", "revisionUID"),
     *_of_system(keys.SERVING_GROUP, LABEL, "route", "routingState"),
     *_of_system(keys.SERVING_GROUP, LABEL, "routeNamespace", not_emulated=NO_INGRESS),
-    *_of_system(
-        keys.SERVING_GROUP, LABEL, "domainMappingUID", "domainMappingNamespace", not_emulated=NO_DOMAIN_MAPPINGS
-    ),
+    *_of_system(keys.SERVING_GROUP, LABEL, "domainMappingUID", "domainMappingNamespace"),
     *_of_system(keys.SERVING_GROUP, LABEL, "deployment-hash", not_emulated=NO_DEPLOYMENTS),
     *_of_system(keys.INTERNAL_GROUP, INTERNAL, "rollout", "tag-to-host", "tag", "ingress", not_emulated=NO_INGRESS),
     *_of_system(keys.INTERNAL_GROUP, INTERNAL, "certificate-uid", not_emulated=NO_CERTIFICATES),

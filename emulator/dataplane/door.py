@@ -3,7 +3,7 @@
 Nothing but these values crosses it, so that the data plane can move into processes of its own behind a pipe.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -96,8 +96,11 @@ class Finished(NamedTuple):
 class Plane(Protocol):
     """The data plane as the controller sees it; the simulated one is another."""
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
-        """Replace both tables of hosts at once: what is reached from outside, and what instances may ask each other."""
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
+        """Replace both tables of hosts at once: what is reached from outside, and what instances may ask each other.
+
+        `mapped` are those public hosts that are names of DomainMappings: an instance sees the name as Host.
+        """
         ...
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:

@@ -14,7 +14,7 @@ from emulator.dataplane.activator import Revision
 from emulator.dataplane.call import Call, CutError
 from emulator.dataplane.client import LINGER, Client
 from emulator.dataplane.door import Finished
-from emulator.dataplane.message import Request
+from emulator.dataplane.message import ORIGINAL_HOST, Request
 from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError
 from emulator.dataplane.routing import RouteTable
 
@@ -142,6 +142,8 @@ class Gateway:
             else:
                 self._not_found(client, request, None, b"")
             return
+        if split.mapped:
+            request.fields[ORIGINAL_HOST] = split.mapped
         key = split.pick()
         revision = self._revisions.get(key)
         if revision is None:

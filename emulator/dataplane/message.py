@@ -20,8 +20,10 @@ HOP_BY_HOP = frozenset(
 #: Fields of a request that the gateway reads, or writes anew.
 REQUEST_FIELDS = HOP_BY_HOP | frozenset(
     b"host content-length expect forwarded x-forwarded-for x-forwarded-host x-forwarded-proto "
-    b"x-request-id k-proxy-request".split()
+    b"x-request-id k-proxy-request k-original-host".split()
 )
+#: The host that was asked for where another one led here: the queue-proxy makes Host of it again.
+ORIGINAL_HOST = b"k-original-host"
 RESPONSE_FIELDS = HOP_BY_HOP | {b"content-length", b"date"}
 
 #: Tokens of Connection that say something of the connection itself and name no field.

@@ -2,7 +2,7 @@
 
 import resource
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from time import monotonic
 
@@ -93,9 +93,9 @@ class DataPlane:
         if self._sweeper:
             self._sweeper.kill()
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
         """Replace the tables of hosts. A revision must have a backend before it gets traffic: without one, 404."""
-        self._public.replace(public)
+        self._public.replace(public, mapped)
         self._private.replace(private)
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:

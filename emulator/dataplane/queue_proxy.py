@@ -10,7 +10,7 @@ from emulator.core.breaker import MAX_CONCURRENCY, QUEUE_PROXY_DEPTH_FACTOR, Bre
 from emulator.dataplane.call import Call
 from emulator.dataplane.door import Endpoint
 from emulator.dataplane.exchange import exchange
-from emulator.dataplane.message import Request
+from emulator.dataplane.message import ORIGINAL_HOST, Request
 from emulator.dataplane.pool import Pool
 from emulator.dataplane.refusals import RefusedError
 from emulator.dataplane.waiting import Gate
@@ -111,7 +111,7 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
     request_id = fields.get(b"x-request-id") or str(uuid.uuid4()).encode()
     lines = [
         b"%b %b HTTP/1.1" % (request.method, request.target),
-        b"Host: " + fields.get(b"host", b""),
+        b"Host: " + (fields.get(ORIGINAL_HOST) or fields.get(b"host", b"")),
         *request.passed,
         b"Forwarded: " + forwarded,
         b"X-Forwarded-For: " + _append(hops, LOOPBACK if proxied else client),

@@ -1,6 +1,6 @@
 """From a host name to a revision."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 from random import Random
 
@@ -12,12 +12,17 @@ _STEP = 0.6180339887498949
 
 
 class Split:
-    """Picks among weighted targets, request by request, as evenly as can be from a random start."""
+    """Picks among weighted targets, request by request, as evenly as can be from a random start.
 
-    __slots__ = ("_at", "_bounds", "only", "targets")
+    Attributes:
+        mapped: the host, where it is the name of a DomainMapping; else empty.
+    """
+
+    __slots__ = ("_at", "_bounds", "mapped", "only", "targets")
 
     def __init__(self, targets: Sequence[Target], rng: Random) -> None:
         self.targets = targets
+        self.mapped = b""
         weighted = [target for target in targets if target.percent > 0]
         self.only = weighted[0].revision if len(weighted) == 1 else None
         total = sum(target.percent for target in weighted)
@@ -40,7 +45,7 @@ class RouteTable:
         self._rng = rng
         self._splits: dict[bytes, Split] = {}
 
-    def replace(self, routes: Routes) -> None:
+    def replace(self, routes: Routes, mapped: Collection[str] = ()) -> None:
         """Take a new table; a host whose targets are as before goes on where it was."""
         old = self._splits
         self._splits = {}
@@ -48,6 +53,7 @@ class RouteTable:
             split = old.get(host.encode())
             if split is None or tuple(split.targets) != tuple(targets):
                 split = Split(targets, self._rng)
+            split.mapped = host.encode() if host in mapped else b""
             self._splits[host.encode()] = split
 
     def find(self, host: bytes) -> Split | None:

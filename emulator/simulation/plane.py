@@ -5,7 +5,7 @@ gets the next request, what is turned away, what comes too late, what is counted
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -274,7 +274,7 @@ class ModelPlane:
         else:
             done(NO_SUCH_HOST)
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, _mapped: Collection[str] = ()) -> None:
         self.public, self.private = public, private
         self._table.replace(private)
 

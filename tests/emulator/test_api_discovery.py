@@ -14,6 +14,8 @@ MEASURED = {
     "routes": (("rt",), True, "Route"),
     "services.serving.knative.dev": (("kservice", "ksvc"), True, "Service"),
     "services": (("svc",), True, "Service"),
+    "domainmappings": (("dm",), True, "DomainMapping"),
+    "clusterdomainclaims": (("cdc",), False, "ClusterDomainClaim"),
     "deployments": (("deploy",), True, "Deployment"),
     "replicasets": (("rs",), True, "ReplicaSet"),
     "endpointslices": ((), True, "EndpointSlice"),
@@ -37,7 +39,8 @@ def api() -> Api:
 
 
 def test_resources_are_named_as_in_a_cluster(api: Api) -> None:
-    groups = [f"/apis/{group['preferredVersion']['groupVersion']}" for group in api("GET", "/apis")[1]["groups"]]
+    listed = api("GET", "/apis")[1]["groups"]
+    groups = [f"/apis/{version['groupVersion']}" for group in listed for version in group["versions"]]
     served = {
         each["name"] + (".serving.knative.dev" if each["shortNames"] == ["kservice", "ksvc"] else ""): (
             tuple(each["shortNames"]),
@@ -70,15 +73,17 @@ def test_aggregated_discovery_says_the_same_at_once(api: Api, version: str) -> N
         "serving.knative.dev",
     ]
     for group in found:
-        [of] = group["versions"]
         name = group["metadata"].get("name")
-        _, legacy = api("GET", f"/apis/{name}/{of['version']}" if name else "/api/v1")
-        names = [
-            f"{each['resource']}{sub}"
-            for each in of["resources"]
-            for sub in ("", *(f"/{inner['subresource']}" for inner in each["subresources"]))
-        ]
-        assert names == [each["name"] for each in legacy["resources"]]
+        versions = [of["version"] for of in group["versions"]]
+        assert versions == (["v1", "v1beta1"] if name == "serving.knative.dev" else versions[:1])
+        for of in group["versions"]:
+            _, legacy = api("GET", f"/apis/{name}/{of['version']}" if name else "/api/v1")
+            names = [
+                f"{each['resource']}{sub}"
+                for each in of["resources"]
+                for sub in ("", *(f"/{inner['subresource']}" for inner in each["subresources"]))
+            ]
+            assert names == [each["name"] for each in legacy["resources"]]
     assert api("GET", "/apis", Accept="application/json")[1]["kind"] == "APIGroupList"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from bare_api import HELLO, KSVC, Api, error
+from mappings import PATH, mapping
 from running import manifest
 
 from emulator.api.kinds import SERVICE
@@ -66,3 +67,18 @@ def test_delete(api: Api) -> None:
     options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
     assert api("DELETE", HELLO, options)[1]["status"] == "Success"
     assert error(api("GET", HELLO))[0] == 404
+
+
+def test_domains(api: Api) -> None:
+    api("POST", KSVC, typed(manifest()))
+    assert api("GET", HELLO)[0] == 200, "what --ref names is looked up"
+    shop = f"{PATH}/shop.example.org"
+    sent = mapping(creationTimestamp=None) | {"status": {}}
+    assert api("POST", PATH, sent)[0] == 201
+    assert [each["metadata"]["name"] for each in api("GET", PATH)[1]["items"]] == ["shop.example.org"]
+    _, stored = api("GET", shop)
+    assert stored["spec"]["ref"]["namespace"] == "default"
+    stored["spec"]["ref"]["name"] = "other"
+    assert api("PUT", shop, stored | {"status": {}})[1]["metadata"]["generation"] == 2
+    assert api("DELETE", shop)[1]["status"] == "Success"
+    assert error(api("GET", shop))[2] == 'domainmappings.serving.knative.dev "shop.example.org" not found'

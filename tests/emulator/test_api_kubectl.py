@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mappings import mapping
 from running import PATIENCE, Emulator, manifest, until
 from versions import configuration, follow, route, to
 
@@ -322,3 +323,18 @@ def test_diff_dry_run_and_edit(run: Kubectl, environment: dict[str, str], tmp_pa
     run("replace", "--raw", "/apis/serving.knative.dev/v1/namespaces/default/services/edited", "-f", str(file))
     assert document(run, "ksvc", "edited")["metadata"]["labels"] == {"by": "hand"}
     run("delete", "ksvc", "edited")
+
+
+def test_domain_mappings(run: Kubectl) -> None:
+    run("apply", "-f", "-", document=mapping("kubectl.example.org"))
+    run("wait", "dm", "kubectl.example.org", "--for=condition=Ready", f"--timeout={PATIENCE:g}s")
+    text = run("get", "dm,cdc").stdout
+    for words in ("URL", "READY", "REASON", "domainmapping.serving.knative.dev/kubectl.example.org", "http://kubectl"):
+        assert words in text
+    assert "domainmapping.serving.knative.dev/kubectl.example.org" in run("get", "all").stdout
+    assert "Created Ingress" in run("describe", "dm", "kubectl.example.org").stdout
+    assert "What has the name" in run("explain", "dm.spec.ref").stdout
+    again = run("apply", "--server-side", "--force-conflicts", "-f", "-", document=mapping("kubectl.example.org"))
+    assert "serverside-applied" in again.stdout
+    run("delete", "dm", "kubectl.example.org", f"--timeout={PATIENCE:g}s")
+    run("get", "dm", "kubectl.example.org", fails=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
+from mappings import mapping
 from running import Emulator, manifest, until
 from versions import configuration, follow, route
 
@@ -193,3 +194,17 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, f"{path}[{index}]")
     else:
         yield path, "" if path.endswith(INDIVIDUAL) else str(value)
+
+
+def test_domain_mappings(api: client.ApiClient, emulator: Emulator) -> None:
+    objects = client.CustomObjectsApi(api)
+    of = KSVC | {"version": "v1beta1", "plural": "domainmappings"}
+    assert objects.create_namespaced_custom_object(**of, body=mapping("python.example.org"))["spec"]["ref"]["namespace"]
+    one = of | {"name": "python.example.org"}
+    status = until(lambda: objects.get_namespaced_custom_object(**one).get("status"))
+    assert status["url"] == f"http://python.example.org:{emulator.port}"
+    resources = dynamic.DynamicClient(api).resources
+    claims = resources.get(api_version="networking.internal.knative.dev/v1alpha1", kind="ClusterDomainClaim")
+    assert claims.get(name="python.example.org").spec.namespace == "default"
+    objects.delete_namespaced_custom_object(**one)
+    until(lambda: not objects.list_namespaced_custom_object(**of)["items"])

@@ -5,7 +5,7 @@ byte, is a list of pauses. Timeouts and the monotonic clock are the simulated on
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 from unittest import mock
@@ -104,8 +104,8 @@ class SimulatedDataPlane(DataPlane):
         self.public: Routes = NO_ROUTES
         self.private: Routes = NO_ROUTES
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES) -> None:
-        super().set_routes(public, private)
+    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
+        super().set_routes(public, private, mapped)
         self.public, self.private = public, private
 
     def ask(self, host: str, pieces: Sequence[Piece]) -> SimulatedClient:

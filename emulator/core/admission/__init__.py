@@ -4,7 +4,7 @@ admit        decode, fill in, check: the way through the webhooks; and prune, wh
 tables       the types, as text (also container_tables): fields, which of them Knative takes, which the CRD has
 schema       the notation of the tables, and what decoding and pruning make of a document
 defaults     what is filled in
-validation   the four kinds; revision, containers, probes, volumes, security, traffic, annotations, metadata: parts
+validation   the kinds; domain_mapping, revision, containers, probes, volumes, security, traffic, annotations, metadata
 field_error  problems with their paths, merged and told as Knative tells them
 dry_run      what Kubernetes would say of the pod
 """

@@ -57,7 +57,7 @@ def admit(
     subresource: str = "",
     dry_run: bool = False,
 ) -> Admitted:
-    """Pass a Service, Configuration, Revision or Route through the defaulting and the validating webhook.
+    """Pass an object of serving.knative.dev through the defaulting and the validating webhook.
 
     `old` is the stored object of an update. An update of the sub-resource `status` is only filled in, since neither
     metadata nor spec can change with it. A dry run also tells what Kubernetes would say of the pod. Raises

@@ -1,4 +1,4 @@
-"""What is filled in where an object says nothing (knative/serving pkg/apis/serving/v1/*_defaults.go).
+"""What is filled in where an object says nothing (knative/serving pkg/apis/serving/{v1,v1beta1}/*_defaults.go).
 
 Objects are decoded; new ones are returned, the given ones stay as they are.
 """
@@ -29,7 +29,7 @@ _FIRST_UNPRIVILEGED_PORT: Final = 1024
 
 
 def with_defaults(kind: str, new: Document, old: Document | None, user: str, config: AdmissionConfig) -> Built:
-    """An object of one of the four kinds; `old` is what is stored, if there is any."""
+    """An object of one of the kinds; `old` is what is stored, if there is any."""
     match kind:
         case "Revision":
             spec = new["spec"] if old is not None else revision_spec(new["spec"], {}, config, creating=True)
@@ -38,6 +38,9 @@ def with_defaults(kind: str, new: Document, old: Document | None, user: str, con
             built = {**new, "spec": _traffic(new["spec"])}
         case "Configuration":
             built = {**new, "spec": _template(new, old, config)}
+        case "DomainMapping":
+            ref = {"namespace": new["metadata"].get("namespace", "")} | new["spec"]["ref"]
+            return with_user(old, {**new, "spec": {**new["spec"], "ref": ref}}, user)
         case _:
             spec = _template(new, old, config)
             spec = spec if spec.get("traffic") else {**spec, "traffic": [{"latestRevision": True, "percent": 100}]}

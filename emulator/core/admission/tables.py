@@ -1,4 +1,4 @@
-"""The types of serving.knative.dev/v1, and the pod spec in them, in the notation of `schema`.
+"""The types of serving.knative.dev/v1 and v1beta1, and the pod spec in them, in the notation of `schema`.
 
 Which fields Knative takes, and behind which feature flag: knative/serving pkg/apis/serving/fieldmask.go. Which fields
 the CRD has: config/core/300-resources. Order and spelling are those of the Go structs.
@@ -34,6 +34,12 @@ Route
   metadata          ObjectMeta      open
   spec              RouteSpec
   status            any
+DomainMapping
+  apiVersion        string
+  kind              string
+  metadata          ObjectMeta      open
+  spec              DomainMappingSpec
+  status            any
 ServiceSpec
   template          RevisionTemplateSpec
   traffic           []TrafficTarget
@@ -51,6 +57,18 @@ TrafficTarget
   latestRevision    *bool
   percent           *int64
   url               *string
+DomainMappingSpec
+  ref!              KReference
+  tls               *SecretTLS
+KReference
+  kind!             string
+  namespace         string
+  name!             string
+  apiVersion!       string
+  group             string
+  address           *string
+SecretTLS
+  secretName!       string
 ObjectMeta
   name              string
   generateName      string
@@ -145,4 +163,4 @@ SeccompProfile
 """
 
 SERVING: Final = Schema.parse(_OBJECTS, _POD, CONTAINER, VOLUMES)
-"""The types of all four kinds."""
+"""The types of all kinds."""

@@ -1,4 +1,4 @@
-"""What is wrong with a Service, Configuration, Revision or Route, when it is made and when it changes.
+"""What is wrong with a Service, Configuration, Revision, Route or DomainMapping, when it is made and when it changes.
 
 Source: knative/serving pkg/apis/serving/v1/*_validation.go. Objects are decoded and defaulted.
 """
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from emulator.core import annotations as keys
 from emulator.core.admission import annotations, revision
+from emulator.core.admission.domain_mapping import domain_mapping
 from emulator.core.admission.field_error import Problem, within
 from emulator.core.admission.metadata import creator_and_modifier, names, owned_label
 from emulator.core.admission.settings import AdmissionConfig
@@ -67,6 +68,7 @@ VALIDATORS: Final[Mapping[str, Validator]] = {
     "Configuration": configuration,
     "Revision": revision_object,
     "Route": route,
+    "DomainMapping": domain_mapping,
 }
 
 
