@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from emulator.dataplane.door import Target
+
 
 def echo(request: Any, sock: Any) -> None:
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.body), request.body))
@@ -50,6 +52,17 @@ def test_forwarding_fields_of_the_client_are_kept(world: Any) -> None:
         world.ask("GET / HTTP/1.1\nX-Forwarded-Host: a.b").body.decode().replace("for=127.0.0.1;", "")
     )
     assert "Forwarded: for=_x" in world.ask("GET / HTTP/1.1\nForwarded: for=_x").body.decode()
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_container_sees_the_host_that_was_asked_for(world: Any, mapped: bool) -> None:
+    """The ingress sets K-Original-Host for a DomainMapping, and the queue-proxy makes Host of whatever is in it."""
+    world.deploy(world.app(show))
+    if mapped:
+        world.plane.set_routes({world.host: (Target(world.key, 100),)}, mapped=(world.host,))
+    body = world.ask("GET / HTTP/1.1\nK-Original-Host: mine").body.decode().splitlines()
+    assert f"Host: {world.host if mapped else 'mine'}" in body
+    assert not [line for line in body if line.startswith("K-Original-Host")]
 
 
 def test_fields_between_neighbours_go_no_further(world: Any) -> None:
