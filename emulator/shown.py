@@ -79,8 +79,8 @@ class Shown:
         meta = route["metadata"]
         known = {
             each["metadata"]["name"]
-            for each in self._store.all(kinds.CORE_SERVICE, meta["namespace"])
-            if is_controlled_by(each, route)
+            for kind, each in self._store.owned_by(meta["uid"])
+            if kind is kinds.CORE_SERVICE and is_controlled_by(each, route)
         }
         wanted = {each["metadata"]["name"]: each for each in placeholders(route, way)}
         for name, placeholder in wanted.items():

@@ -43,7 +43,8 @@ class History:
         oldest = newest - len(self._changes)
         if not oldest <= version <= newest:
             raise Expired(f"too old resource version: {version} ({oldest})")
-        return list(islice(self._changes, version - oldest, None))
+        # From the new end: who watches has seen nearly all of them.
+        return list(islice(reversed(self._changes), newest - version))[::-1]
 
     def watch(self, kind: Kind, wanted: Selection, version: int | None, seconds: float) -> Iterator[tuple[str, Object]]:
         """What becomes of the wanted objects of a kind after a version, for so many seconds: the verb and the object.

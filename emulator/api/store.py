@@ -11,16 +11,16 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from emulator.api import ownership
+from emulator.api import objects, ownership
 from emulator.api.kinds import NAMESPACE, POD, Kind
+from emulator.api.objects import Objects, key_of, owners_of
 from emulator.api.ownership import CONTROLLER
 from emulator.core.clock import Clock
 from emulator.core.conditions import timestamp
 from emulator.errors import AlreadyExists, Conflict, NotFound
 
-Object = dict[str, Any]
-#: Namespace ("" for objects that are in none) and name of an object.
-Key = tuple[str, str]
+Object = objects.Object
+Key = objects.Key
 
 
 class Change(NamedTuple):
@@ -63,7 +63,7 @@ class Store:
         self.clock = clock
         self._journal = journal
         self._version = 0
-        self._objects: dict[Kind, dict[Key, Object]] = {}
+        self._objects = Objects()
         self._listeners: list[Listener] = []
 
     @property
@@ -75,28 +75,26 @@ class Store:
         """Call `listener` with every later change, in order, inside the write that made it: it must not block."""
         self._listeners.append(listener)
 
-    def restore(self, objects: Iterable[tuple[Kind, Object]], version: int) -> None:
+    def restore(self, kept: Iterable[tuple[Kind, Object]], version: int) -> None:
         """Begin with what was stored before, and count versions on from `version`. Nobody hears of it yet."""
-        for kind, stored in objects:
-            meta = stored["metadata"]
-            self._objects.setdefault(kind, {})[meta.get("namespace", ""), meta["name"]] = stored
+        for kind, stored in kept:
+            self._objects.keep(kind, stored)
         self._version = version
 
     def announce(self) -> None:
         """Tell the listeners of all that is stored, as ADDED, and end what was being deleted when an emulator ended."""
-        for kind, stored in self._everything():
+        for kind, stored in self._objects:
             self._notify(Change("ADDED", kind, stored))
-        uids = {stored["metadata"]["uid"] for _, stored in self._everything()}
-        for kind, stored in self._everything():
-            owners = {reference["uid"] for reference in stored["metadata"].get("ownerReferences", ())}
-            if owners and not owners & uids:
+        for kind, stored in self._objects:
+            owners = owners_of(stored)
+            if owners and not any(self._objects.of(uid) for uid in owners):
                 self._delete_all([(kind, stored)])
-        for kind, stored in self._everything():
+        for kind, stored in self._objects:
             if is_deleted(stored):
                 self._go_on(kind, stored)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return self._objects.get(kind, {}).get((namespace, name))
+        return self._objects.find(kind, (namespace, name))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """Raises NotFound."""
@@ -107,8 +105,11 @@ class Store:
 
     def all(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
         """All objects of a kind, of one namespace or of all, by namespace and name."""
-        objects = self._objects.get(kind, {})
-        return (objects[key] for key in sorted(objects) if namespace in (None, key[0]))
+        return self._objects.all(kind, namespace)
+
+    def owned_by(self, uid: str) -> list[tuple[Kind, Object]]:
+        """What refers to the object of a uid as an owner, in the order in which it came to."""
+        return self._objects.owned_by(uid)
 
     def create(
         self, kind: Kind, document: Object, *, dry_run: bool = False, manager: str | None = CONTROLLER
@@ -189,7 +190,7 @@ class Store:
         is only marked: it goes with the last of them. Raises NotFound.
         """
         gone = self.get(kind, namespace, name)
-        owned = self._owned_by(gone["metadata"]["uid"])
+        owned = self.owned_by(gone["metadata"]["uid"])
         if orphan:
             for child_kind, child in owned:
                 self._put("MODIFIED", child_kind, _without_owner(child, gone["metadata"]["uid"]))
@@ -205,36 +206,36 @@ class Store:
         return self._remove(kind, gone)
 
     def _remove(self, kind: Kind, gone: Object) -> Object:
-        meta = gone["metadata"]
-        key = meta.get("namespace", ""), meta["name"]
-        change = Change("DELETED", kind, self._next_version(gone), self._objects[kind][key])
+        meta, key = gone["metadata"], key_of(gone)
+        change = Change("DELETED", kind, self._next_version(gone), self._objects.find(kind, key))
         self._commit(change)
-        del self._objects[kind][key]
+        self._objects.forget(kind, key)
         self._notify(change)
-        self._delete_all(self._owned_by(meta["uid"]))
-        for reference in meta.get("ownerReferences", ()):
-            self._let_go(reference["uid"])
+        self._delete_all(self.owned_by(meta["uid"]))
+        for uid in owners_of(gone):
+            self._let_go(uid)
         self._leave(self.find(NAMESPACE, "", meta.get("namespace", "")))
         return gone
 
-    def _delete_all(self, objects: Iterable[tuple[Kind, Object]], *, foreground: bool = False) -> None:
-        for kind, document in objects:
+    def _delete_all(self, goners: Iterable[tuple[Kind, Object]], *, foreground: bool = False) -> None:
+        for kind, document in goners:
             meta = document["metadata"]
             if self.find(kind, meta.get("namespace", ""), meta["name"]) is not None:
                 self.delete(kind, meta.get("namespace", ""), meta["name"], foreground=foreground)
 
     def _let_go(self, uid: str) -> None:
         """An owner that waited in the foreground for what it owned goes with the last of it."""
-        for kind, objects in self._objects.items():
-            for owner in list(objects.values()):
-                waits = owner["metadata"]["uid"] == uid and FOREGROUND in _finalizers(owner)
-                if waits and is_deleted(owner) and not self._owned_by(uid):
-                    rest = [each for each in _finalizers(owner) if each != FOREGROUND]
-                    free = owner | {"metadata": owner["metadata"] | {"finalizers": rest}}
-                    if rest:
-                        self._put("MODIFIED", kind, free)
-                    else:
-                        self._remove(kind, free)
+        found = self._objects.of(uid)
+        if found is None or self.owned_by(uid):
+            return
+        kind, owner = found
+        if is_deleted(owner) and FOREGROUND in _finalizers(owner):
+            rest = [each for each in _finalizers(owner) if each != FOREGROUND]
+            free = owner | {"metadata": owner["metadata"] | {"finalizers": rest}}
+            if rest:
+                self._put("MODIFIED", kind, free)
+            else:
+                self._remove(kind, free)
 
     def _close(self, namespace: Object) -> Object:
         """A namespace takes nothing new from now on, and goes once nothing is left in it."""
@@ -247,8 +248,7 @@ class Store:
     def _empty(self, name: str) -> None:
         """Delete what is in a namespace, and the namespace with the last of it."""
         # Pods go when their instances have ended, which they do with their Revisions.
-        kinds = [kind for kind in self._objects if kind.namespaced and kind is not POD]
-        self._delete_all([(kind, document) for kind in kinds for document in self.all(kind, name)])
+        self._delete_all([each for each in self._objects.within(name) if each[0] is not POD])
         self._leave(self.find(NAMESPACE, "", name))
 
     def _go_on(self, kind: Kind, marked: Object) -> None:
@@ -257,7 +257,7 @@ class Store:
         if kind is NAMESPACE:
             self._empty(meta["name"])
         elif FOREGROUND in _finalizers(marked):
-            self._delete_all(self._owned_by(meta["uid"]), foreground=True)
+            self._delete_all(self.owned_by(meta["uid"]), foreground=True)
             self._let_go(meta["uid"])
 
     def _leave(self, namespace: Object | None) -> None:
@@ -267,28 +267,17 @@ class Store:
     def _may_go(self, kind: Kind, document: Object) -> bool:
         """Whether nothing keeps an object that is on its way out."""
         name = document["metadata"]["name"]
-        inhabited = kind is NAMESPACE and any(key[0] == name for objects in self._objects.values() for key in objects)
+        inhabited = kind is NAMESPACE and any(self._objects.within(name))
         return not inhabited and not document["metadata"].get("finalizers")
 
     def _now(self) -> str:
         return timestamp(self.clock.now())
 
-    def _owned_by(self, uid: str) -> list[tuple[Kind, Object]]:
-        return [
-            (kind, obj)
-            for kind, objects in self._objects.items()
-            for obj in objects.values()
-            if any(ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences", ()))
-        ]
-
     def _put(self, verb: str, kind: Kind, document: Object) -> Object:
         stored = self._next_version(document)
-        meta = stored["metadata"]
-        objects = self._objects.setdefault(kind, {})
-        key = meta.get("namespace", ""), meta["name"]
-        change = Change(verb, kind, stored, objects.get(key))
+        change = Change(verb, kind, stored, self._objects.find(kind, key_of(stored)))
         self._commit(change)
-        objects[key] = stored
+        self._objects.keep(kind, stored)
         self._notify(change)
         return stored
 
@@ -298,9 +287,6 @@ class Store:
     def _commit(self, change: Change) -> None:
         self._journal(change)
         self._version += 1
-
-    def _everything(self) -> list[tuple[Kind, Object]]:
-        return [(kind, stored) for kind, objects in self._objects.items() for stored in objects.values()]
 
     def _notify(self, change: Change) -> None:
         for listener in self._listeners:
