@@ -97,7 +97,7 @@ class Controller:
             self._follow(change)
         elif change.kind is kinds.POD and is_deleted(change.object):
             for revision in self._all():
-                revision.replicas.evict(change.object["metadata"]["name"], self._clock.now())
+                revision.evict(change.object["metadata"]["name"], self._clock.now())
         self._serving.changed(change)
         self._wake()
 
@@ -116,7 +116,7 @@ class Controller:
         self._wake()
 
     def step(self) -> float:
-        """Do all that is due; returns when something is due next (Unix seconds)."""
+        """Do all that is due, and nothing about what is not; returns when something is due next (Unix seconds)."""
         now = self._clock.now()
         if now >= self._next_report:
             stats = {stat.revision: stat for stat in self._plane.report()}
@@ -124,10 +124,15 @@ class Controller:
                 revision.record(stats.get(key), now)
             self._next_report = next_report(now)
         self._serving.reconcile(now)
-        due = [revision.step(now) for revision in self._all()]
-        self.history.look(self._all(), now)
+        stepped = [revision for revision in self._all() if revision.due <= now or revision.replicas.short]
+        for revision in stepped:
+            revision.step(now)
+        self.history.look(stepped, now)
         self._show_changes()
-        return min(self._next_report, self._serving.reconcile(now), self._events.expire(now), *due)
+        expires = self._events.expire(now)
+        again = self._serving.reconcile(now)
+        due = min((revision.due for revision in self._all()), default=again)
+        return max(now, min(self._next_report, again, expires, due))
 
     def describe(self) -> dict[str, Any]:
         """The document of `knative-emulator status`."""

@@ -44,6 +44,8 @@ class Replicas:
     ) -> None:
         self.key = key
         self.wanted = 0
+        #: Whether some of them wait for the node to have a place.
+        self.short = False
         self.served_by_gone = 0
         self.requests = requests
         self._timeout = timeout
@@ -87,38 +89,42 @@ class Replicas:
         ready = (instance for instance in self._instances.values() if instance.phase is Phase.READY)
         return tuple(Endpoint(i.name, i.host, i.port) for i in sorted(ready, key=lambda i: (i.host, i.port)))
 
-    def take(self, report: Report, now: float) -> None:
-        """Believe a report about one of the instances."""
+    def take(self, report: Report, now: float) -> bool:
+        """Believe a report about one of the instances; False if it is about none of them."""
         instance = self._instances.get(report.instance)
         if instance is None:
-            return
+            return False
         if not instance.signal(report.signal, now):
             if instance.phase is Phase.STARTING and instance.exit_code is None:
                 # Not ready yet is no news, but why it isn't is what a person who waits wants to know.
                 instance.message = report.message
-            return
+            return True
         instance.message = report.message
         if report.signal is Signal.PROBE_OK:
             instance.host, instance.port = report.host, report.port
             instance.exit_code, instance.reason = None, ""
         elif report.signal is Signal.EXITED:
             instance.exit_code, instance.reason = report.exit_code, report.reason
+        return True
 
-    def evict(self, name: str, now: float) -> None:
-        """Let one instance go, as its pod was deleted: it drains, and another takes its place if it is still wanted."""
-        if name in self._instances:
-            self._instances[name].signal(Signal.DRAIN, now)
+    def evict(self, name: str, now: float) -> bool:
+        """Let one instance go, as its pod was deleted: it drains. False if it is none of them."""
+        if name not in self._instances:
+            return False
+        return self._instances[name].signal(Signal.DRAIN, now)
 
     def act(self, now: float) -> float:
         """Start, restart, drain and stop what is due; returns when to look again (infinity: when something happens)."""
         for instance in surplus(self._instances.values(), self.wanted):
             instance.signal(Signal.DRAIN, now)
-        for _ in range(int(min(self.wanted - self.alive, self._room()))):
-            name = self._prefix + self._letters(SUFFIX_LENGTH)
-            self._instances[name] = Instance(name, self.key, created=now, since=now)
+        if (missing := self.wanted - self.alive) > 0:
+            for _ in range(int(min(missing, self._room()))):
+                name = self._prefix + self._letters(SUFFIX_LENGTH)
+                self._instances[name] = Instance(name, self.key, created=now, since=now)
         for instance in self._instances.values():
             if instance.phase is Phase.PENDING:
                 self._schedule(instance, now)
+        self.short = self.count(*ALIVE) - self.count(Phase.PENDING) < self.wanted
         due = [self._act_on(instance, now) for instance in list(self._instances.values())]
         return min(due, default=float("inf"))
 

@@ -28,7 +28,8 @@ from emulator.scaling import RevisionScaler
 class RevisionController:
     """Steps one revision. `document` is the Revision, `limits` are its concurrency and timeouts for the data plane.
 
-    `changed` says that something was seen since it was last set to False that the status tells of.
+    `changed` says that something was seen since it was last set to False that the status tells of. `due` is when the
+    next step is (Unix seconds): what is heard in between makes it due at once.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class RevisionController:
         #: Why its image can't be had; it stays true when nothing is left that tried.
         self._image_error = ""
         self.changed = True
+        self.due = 0.0
         plane.set_backend(replicas.key, limits)
 
     @property
@@ -57,9 +59,17 @@ class RevisionController:
             self.scaler.record(stat.concurrency, stat.requests, now)
         elif self.replicas.ready:
             self.scaler.record(0.0, 0.0, now)
+        self.due = min(self.due, self.scaler.due)
 
     def take(self, report: Report, now: float) -> None:
-        self.replicas.take(report, now)
+        """Believe a report about one of the instances, if it is one of ours."""
+        if self.replicas.take(report, now):
+            self.due = 0.0
+
+    def evict(self, name: str, now: float) -> None:
+        """Let one instance go, if it is one of ours: another takes its place if it is still wanted."""
+        if self.replicas.evict(name, now):
+            self.due = 0.0
 
     def facts(self) -> RevisionFacts:
         """What the status of the Revision is made of, as of the last step."""
@@ -89,6 +99,7 @@ class RevisionController:
         self.document = document
         self.scaler.set_annotations(meta.get("annotations", {}), now)
         self.scaler.set_reachable(meta.get("labels", {}).get(ROUTING_STATE_LABEL) != "reserve", now)
+        self.due = min(self.due, self.scaler.due)
 
     def resume(self, now: float) -> None:
         """Go on with a Revision that another emulator ran: its instances are gone, what they showed of it holds."""
@@ -99,19 +110,23 @@ class RevisionController:
     def retire(self) -> None:
         """The revision was deleted: requests in hand end, no other comes in, then all instances go."""
         self._stopping = True
+        self.due = 0.0
         self._plane.remove_backend(self.replicas.key)
 
-    def step(self, now: float) -> float:
-        """Do what is due; returns when something is due next (Unix seconds)."""
+    def step(self, now: float) -> None:
+        """Do what is due now."""
         replicas = self.replicas
         if self._stopping:
             replicas.wanted = 0
-            due = replicas.act(now)
+            self.due = replicas.act(now)
             self._look(*(i.state for i in replicas))
-            return due
-        due = self.scaler.step(replicas.ready, now)
+            return
+        ready = replicas.ready
+        self.scaler.step(ready, now)
         replicas.wanted = self.scaler.wanted
-        due = min(due, replicas.act(now))
+        self.due = min(self.scaler.due, replicas.act(now))
+        if replicas.ready != ready:
+            self.due = now
         outcome = self.scaler.outcome
         self._look(
             outcome.conditions,
@@ -130,7 +145,6 @@ class RevisionController:
         if backend != self._backend:
             self._backend = backend
             self._plane.set_backend(replicas.key, backend)
-        return due
 
     def _look(self, *seen: object) -> None:
         self.changed = self.changed or seen != self._seen

@@ -120,13 +120,17 @@ class RevisionScaler:
             self.outcome = resumed_outcome(self.spec, initialized=initialized, now=now)
             self.wanted = self.outcome.replicas
 
-    def step(self, ready: int, now: float) -> float:
-        """Decide and reconcile as far as that is due with `ready` ready instances; returns when it is due next."""
+    @property
+    def due(self) -> float:
+        """When the next step is (Unix seconds), the number of ready instances being what it was."""
+        return 0.0 if self._poked else min(self._next_tick, self._reconcile_at)
+
+    def step(self, ready: int, now: float) -> None:
+        """Decide and reconcile as far as that is due with `ready` ready instances."""
         if self._poked or now >= self._next_tick:
             self._decide(ready, now)
         while ready != self._ready or now >= self._reconcile_at:
             self._reconcile(ready, now)
-        return min(self._next_tick, self._reconcile_at)
 
     def _resolve_anew(self, now: float) -> None:
         spec = self._resolve(self._annotations, self._reachable)

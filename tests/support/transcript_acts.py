@@ -193,6 +193,7 @@ def autoscaler(stage: Stage, line: Line) -> None:
     config = ScalingConfig.read(stage.config)
     revision.scaler = RevisionScaler(annotations, limit, config, stage.now, revision.replicas.ready)
     revision.scaler.outcome, revision.scaler.wanted = before.outcome, before.wanted
+    revision.due = stage.now
     stage.world.wake()
 
 
