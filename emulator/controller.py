@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
+from math import inf
 from typing import Any
 
 from emulator.api import kinds
@@ -27,7 +28,7 @@ from emulator.describe import describe
 from emulator.events import KEPT_EVENTS, Events
 from emulator.pods import Pods
 from emulator.record.history import History
-from emulator.replicas import NODE_LIMIT, Replicas
+from emulator.replicas import Replicas
 from emulator.revision import RevisionController
 from emulator.runtimes.base import Launch, Node, Report
 from emulator.scaling import RevisionScaler, ScalingConfig, next_report
@@ -52,14 +53,14 @@ class Controller:
         wake: Callable[[], None],
         rng: random.Random | None = None,
         *,
-        most: float = NODE_LIMIT,
+        most: float = inf,
         capacity: Capacity = ENDLESS,
         resolve: Resolver = environment,
         shown: bool = True,
     ) -> None:
         """Raises ConfigError for a ConfigMap that can't be used.
 
-        `most` is how many instances the node takes, `capacity` what they may request of it; `resolve` makes a
+        `most` is how many instances are made at most, `capacity` what the node has for them; `resolve` makes a
         container's environment. `shown` says whether there is anybody to show the cluster's own objects and Events to:
         a simulation has nobody.
         """
@@ -124,7 +125,8 @@ class Controller:
                 revision.record(stats.get(key), now)
             self._next_report = next_report(now)
         self._serving.reconcile(now)
-        stepped = [revision for revision in self._all() if revision.due <= now or revision.replicas.short]
+        place = self._place_for_more()
+        stepped = [each for each in self._all() if each.due <= now or (place and each.replicas.short)]
         for revision in stepped:
             revision.step(now)
         self.history.look(stepped, now)
@@ -132,6 +134,8 @@ class Controller:
         expires = self._events.expire(now)
         again = self._serving.reconcile(now)
         due = min((revision.due for revision in self._all()), default=again)
+        if self._place_for_more() and not place:
+            due = now
         return max(now, min(self._next_report, again, expires, due))
 
     def describe(self) -> dict[str, Any]:
@@ -191,13 +195,21 @@ class Controller:
             launch=partial(self._launch, key, spec, revision),
             room=self._room,
             requests=requests_of(pod_template(revision)["spec"]),
-            refusal=lambda requests: self._capacity.refusal(requests, self._requested),
+            refusal=lambda requests: self._capacity.refusal(requests, self._scheduled(), self._requested),
             rng=self._rng,
         )
         return RevisionController(revision, limits, scaler, replicas, self._plane)
 
     def _room(self) -> float:
-        return self._most - sum(revision.replicas.alive for revision in self._revisions.values())
+        most = min(self._most, self._capacity.pods)
+        return most - sum(revision.replicas.alive for revision in self._revisions.values())
+
+    def _place_for_more(self) -> bool:
+        """Whether those that wait for a place are to look again."""
+        return any(each.replicas.short for each in self._all()) and self._scheduled() < self._capacity.pods
+
+    def _scheduled(self) -> int:
+        return sum(revision.replicas.scheduled for revision in self._all())
 
     def _requested(self) -> Amounts:
         """What all instances that have a place request together."""

@@ -17,8 +17,6 @@ from emulator.runtimes.base import Launch, Node, Report
 
 #: Seconds between two looks at a draining instance that still has requests in hand.
 DRAIN_POLL = 0.25
-#: Instances alive at a time on this machine: what a kubelet allows a node by default (maxPods).
-NODE_LIMIT = 110
 
 
 class Replicas:
@@ -118,7 +116,11 @@ class Replicas:
         for instance in surplus(self._instances.values(), self.wanted):
             instance.signal(Signal.DRAIN, now)
         if (missing := self.wanted - self.alive) > 0:
-            for _ in range(int(min(missing, self._room()))):
+            room = self._room()
+            if room < 1 and not self.count(Phase.PENDING) and self._refusal(self.requests):
+                # The node is full: one that waits says so for all.
+                room = 1
+            for _ in range(int(min(missing, room))):
                 name = self._prefix + self._letters(SUFFIX_LENGTH)
                 self._instances[name] = Instance(name, self.key, created=now, since=now)
         for instance in self._instances.values():

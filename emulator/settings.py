@@ -142,7 +142,9 @@ def _node(data: Mapping[str, str]) -> Node:
         "cpu": (os.cpu_count() or 1) * RESOURCES["cpu"],
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
-    return Node({"cpu": said.cpu or machine["cpu"], "memory": said.memory or machine["memory"]}, said.overcommit)
+    return Node(
+        {"cpu": said.cpu or machine["cpu"], "memory": said.memory or machine["memory"]}, said.overcommit, said.pods
+    )
 
 
 def _changed_at(file: Path) -> int:

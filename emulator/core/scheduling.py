@@ -32,6 +32,12 @@ def _amount(name: str, text: str) -> int:
     return ceil(parse_quantity(text).value * RESOURCES[name])
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("give a whole number above 0")
+    return int(text)
+
+
 def _positive(name: str, text: str) -> int:
     if (amount := _amount(name, text)) <= 0:
         raise ValueError("give a quantity above 0")
@@ -52,6 +58,12 @@ class NodeSettings:
         *("memory", None, partial(_positive, "memory"), "a quantity above 0"),
         "Memory that an instance may request.",
     )
+    pods: int = setting(
+        *("pods", "250", _count, "a whole number above 0"),
+        "Instances at a time; those on their way out count until they are gone. A kubelet allows 110, but a cluster has"
+        " more nodes than one, and 200 Services that are created together each begin with an instance. What there is"
+        " more of waits until others are gone, and takes no memory meanwhile.",
+    )
     overcommit: bool = setting(
         *("overcommit", "true", parse_bool, "true or false"),
         "Whether instances together may request more than that. A cluster says no (`false`); on the machine of one"
@@ -65,25 +77,28 @@ class Node:
 
     allocatable: Amounts
     overcommit: bool = True
+    pods: float = inf
 
-    def refusal(self, requests: Amounts, taken: Callable[[], Amounts]) -> str:
+    def refusal(self, requests: Amounts, pods: int, taken: Callable[[], Amounts]) -> str:
         """Why there is no place for a Pod with these requests, in the scheduler's words; "" where there is.
 
-        `taken` sums up the requests of all Pods that have their place.
+        `pods` is how many Pods have their place, `taken` sums up what they request.
         """
         too_big = missing = self._missing(requests, {})
         if not missing and not self.overcommit:
             missing = self._missing(requests, taken())
+        if pods >= self.pods:
+            missing = ["Too many pods", *missing]
         if not missing:
             return ""
         return (
-            f"{NO_NODE}{', '.join(f'1 Insufficient {name}' for name in missing)}."
+            f"{NO_NODE}{', '.join(f'1 {what}' for what in missing)}."
             f" preemption: {NO_NODE}1 {_TOO_BIG if too_big else _TAKEN}."
         )
 
     def _missing(self, requests: Amounts, taken: Amounts) -> list[str]:
         return [
-            name
+            f"Insufficient {name}"
             for name in RESOURCES
             if requests[name] > 0 and requests[name] + taken.get(name, 0) > self.allocatable.get(name, inf)
         ]

@@ -72,8 +72,38 @@ def test_without_overcommit_what_runs_counts_until_it_has_gone(emulator: Emulato
     assert any(words.startswith("Successfully assigned default/other") for words in told(client, "Scheduled"))
 
 
+def test_what_is_one_instance_too_many_waits_until_another_is_gone(emulator: Emulator) -> None:
+    emulator.config["node"] = {"pods": 2}
+    emulator.up(services=(manifest("one"), manifest("two")))
+    result = emulator.apply(manifest("three", {"autoscaling.knative.dev/min-scale": "5"}))
+    assert result.returncode == 1
+    assert '"three-00001" failed with message: 0/1 nodes are available: 1 Too many pods.' in result.stderr
+    assert "`node:` in knative-emulator.yaml" in result.stderr
+    # One that waits says so for all five.
+    assert [instance["phase"] for instance in emulator.revisions("three")[0]["instances"]] == ["Pending"]
+    assert emulator.cli("delete", "ksvc", "one").returncode == 0
+    until(lambda: emulator.revisions("three")[0]["ready"] == 1)
+    assert len(emulator.processes()) == 2
+    assert emulator.cli("delete", "ksvc", "two").returncode == 0
+    until(lambda: emulator.revisions("three")[0]["ready"] == 2)
+    assert len(emulator.processes()) == 2
+
+
+def test_services_beyond_the_limit_come_up_as_others_go_to_zero(emulator: Emulator) -> None:
+    emulator.config["node"] = {"pods": 2}
+    names = [f"hello-{number}" for number in range(5)]
+    emulator.up("--demo", "--no-wait", services=tuple(manifest(name) for name in names))
+    until(lambda: all(service["ready"] == "True" for service in emulator.status()["services"]))
+    for name in names:
+        assert emulator.get("/", name).status_code == 200
+
+
 def test_a_wrong_word_about_the_node_is_refused(emulator: Emulator) -> None:
-    for wrong, words in (({"cpus": 4}, "cpus is nothing known of a node"), ({"cpu": "4 GHz"}, 'failed to parse "cpu"')):
+    for wrong, words in (
+        ({"cpus": 4}, "cpus is nothing known of a node"),
+        ({"pods": 0}, 'failed to parse "pods"'),
+        ({"cpu": "4 GHz"}, 'failed to parse "cpu"'),
+    ):
         emulator.config["node"] = wrong
         emulator.start()
         assert emulator.process
