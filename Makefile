@@ -1,8 +1,9 @@
 PYTHON ?= python3
 # When this make began: `up` says how long it took, set-up included.
 export STARTED := $(shell $(PYTHON) -c 'import time; print(time.time())')
-# Where `make up` has the gateway listen.
+# Where `make up` has the gateway and the Kubernetes API listen.
 PORT ?= 8080
+API_PORT ?= 8443
 # Options of `make load`.
 LOAD ?=
 # Rows of docs/contract.md for `make prove`; all without.
@@ -39,10 +40,10 @@ $(VENV)/dev: $(VENV)/ready requirements/dev.txt
 	@PYTHON=$(PYTHON) tools/kubectl
 
 up: $(VENV)/ready ## start the emulator with the login function, and say what to type next
-	@$(BIN)/python -m knative.up --port $(PORT)
+	@$(BIN)/python -m knative.up --port $(PORT) --api-port $(API_PORT)
 
 down: $(VENV)/ready ## stop what `make up` started
-	@$(BIN)/knative-emulator down
+	@$(BIN)/python -m knative.up --stop
 
 test: check .tools/bin/kubectl ## set up and run everything
 	@if tools/engine; then tools/images; else echo "tests that need a Docker engine are left out, by name in the last lines"; fi

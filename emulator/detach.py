@@ -46,19 +46,27 @@ def run_detached(state_dir: Path, run: Callable[[Callable[[int], None]], int]) -
 
 def stop(state_dir: Path) -> bool:
     """Stop the emulator of a state folder and wait until it is gone; False if none runs. Raises MachineError."""
-    pid = holder(state_dir)
-    if pid is None:
+    running = holder(state_dir)
+    if running is None:
         return False
-    os.kill(pid, signal.SIGTERM)
+    os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_LIMIT
     while holder(state_dir) is not None:
         if time.monotonic() > deadline:
-            raise MachineError(f"process {pid} has not ended in {STOP_LIMIT:.0f} s: look at it, or `kill -9 {pid}`")
+            raise MachineError(
+                f"process {running.pid} has not ended in {STOP_LIMIT:.0f} s: look at it, or `kill -9 {running.pid}`"
+            )
         time.sleep(0.02)
     return True
 
 
 def _turn_away(announce: int, code: int, log: Path) -> None:
+    if code:
+        print(
+            "not all of it is ready, and the emulator keeps running: `knative-emulator status` tells more, "
+            "`knative-emulator down` stops it",
+            file=sys.stderr,
+        )
     sys.stdout.flush()
     sys.stderr.flush()
     with log.open("ab") as file, Path(os.devnull).open("rb") as nothing:

@@ -4,15 +4,24 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from emulator.errors import MachineError
 
 
-class Lock:
-    """Held while an emulator runs. The file holds its process id; the file without the kernel's lock means nothing."""
+class Holder(NamedTuple):
+    """The emulator that runs on a state folder: its process id, and the folder that its configuration is of."""
 
-    def __init__(self, state_dir: Path) -> None:
+    pid: int
+    folder: str
+
+
+class Lock:
+    """Held while an emulator runs. The file says by whom; the file without the kernel's lock means nothing."""
+
+    def __init__(self, state_dir: Path, folder: Path) -> None:
         self._path = state_dir / "lock"
+        self._folder = folder
         self._fd = -1
 
     def acquire(self) -> None:
@@ -30,12 +39,14 @@ class Lock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._fd)
+            other = holder(folder)
+            whose = f" (process {other.pid}, with what it runs from {other.folder})" if other else ""
             raise MachineError(
-                f"an emulator runs on {folder} already (process {holder(folder)}): use `knative-emulator apply`, "
+                f"an emulator runs on {folder} already{whose}: use `knative-emulator apply`, "
                 "stop it with `knative-emulator down`, or give this one a folder of its own with --state-dir"
             ) from None
         os.ftruncate(self._fd, 0)
-        os.write(self._fd, str(os.getpid()).encode())
+        os.write(self._fd, f"{os.getpid()}\n{self._folder}".encode())
 
     def release(self) -> None:
         """Leave nothing behind. The file goes while the lock is held, so that nobody waits on a file that is gone."""
@@ -43,8 +54,8 @@ class Lock:
         os.close(self._fd)
 
 
-def holder(state_dir: Path) -> int | None:
-    """The process id of the emulator that runs on this folder, if one does."""
+def holder(state_dir: Path) -> Holder | None:
+    """Which emulator runs on this folder, if one does."""
     try:
         fd = os.open(state_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -53,7 +64,8 @@ def holder(state_dir: Path) -> int | None:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         with contextlib.suppress(ValueError):
-            return int(os.read(fd, 32))
+            pid, _, folder = os.read(fd, 8192).decode(errors="replace").partition("\n")
+            return Holder(int(pid), folder)
     finally:
         os.close(fd)
     return None

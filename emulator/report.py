@@ -65,7 +65,7 @@ def print_status(document: Object, output: str) -> None:
     if output == "json":
         _say(json.dumps(document, indent=2))
         return
-    _say(f"gateway {document['gateway']}   up {document['up']:.0f} s")
+    _say(f"gateway {document['gateway']}   up {document['up']:.0f} s   from {document['folder']}")
     for title, plural in _SHOWN:
         for shown in document[plural]:
             _say(f"\n{title}{shown['namespace']}/{shown['name']}  {shown['url'] or ''}  {_readiness(shown)}")

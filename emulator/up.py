@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, on_up: Callable[[int], None]) -> int:
     documents = read_manifests(options.filename, options.namespace) if options.filename else []
     settings = read_settings(options.config)
     settings = settings.with_demo() if options.demo else settings
-    lock = Lock(options.state_dir)
+    lock = Lock(options.state_dir, settings.folder)
     lock.acquire()
     try:
         emulator = Emulator(options, settings)
@@ -115,7 +115,7 @@ class Emulator:
         app = make_app(
             *(store, self.admission, logs),
             token=who.token,
-            describe=self._controller.describe,
+            describe=lambda: {"folder": str(settings.folder)} | self._controller.describe(),
             history=lambda: history.record().encode(),
         )
         self._api = ApiServer((LOOPBACK, 0), app, log=None, certfile=str(who.certificate), keyfile=str(who.key))

@@ -148,7 +148,8 @@ def test_detached_it_goes_on_and_down_ends_it(emulator: Emulator) -> None:
     assert emulator.get().status_code == 200
     second = emulator.cli("up", "--port", "0")
     assert second.returncode == 1
-    assert "runs on" in second.stderr
+    assert f"with what it runs from {emulator.folder})" in second.stderr
+    assert f"from {emulator.folder}" in emulator.cli("status").stdout.splitlines()[0]
     assert "knative-emulator apply" in second.stderr
     assert emulator.cli("down").stdout == "stopped\n"
     assert not emulator.processes()
@@ -229,7 +230,9 @@ def test_detached_it_stays_up_when_a_service_fails_and_says_so(emulator: Emulato
     assert emulator.process.wait(60) == 1
     assert emulator.process.stderr is not None
     assert emulator.process.stdout is not None
-    assert "can't go on" in emulator.process.stdout.read() + emulator.process.stderr.read()
+    errors = emulator.process.stderr.read()
+    assert "can't go on" in emulator.process.stdout.read() + errors
+    assert "the emulator keeps running: `knative-emulator status` tells more" in errors
     assert "can't go on" in emulator.cli("logs", "hello").stdout
     assert emulator.cli("down").stdout == "stopped\n"
 
