@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test fidelity prove sanitize load bench-login bench-path bench-hash bench-cold-start bench-truth lock clean
+.PHONY: help up down check test fidelity prove sanitize load bench-login bench-path bench-hash bench-cold-start bench-emulator bench-truth lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,9 @@ bench-path: $(VENV)/dev ## CPU of a login beyond its hash, and of one turned awa
 
 bench-cold-start: $(VENV)/dev ## from exec to the first answer and the first token, against a hello-world
 	@$(BIN)/python -m loadtest.bench.cold_start $(BENCH)
+
+bench-emulator: $(VENV)/dev ## one Service, 200 at once, an API with 2,000 objects: how fast the emulator is and what it holds
+	@$(BIN)/python -m loadtest.bench.emulator $(BENCH)
 
 bench-truth: $(VENV)/dev ## the emulator under load against the simulation of it, and how fast that is
 	@$(BIN)/python -m loadtest.bench.truth $(BENCH)

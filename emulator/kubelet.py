@@ -1,10 +1,12 @@
 """Keeps instances running as a kubelet does: starts them in a runtime, probes them, reports what becomes of them."""
 
+import os
 import time
 from collections.abc import Callable
 
 import gevent
 from gevent import Greenlet, GreenletExit
+from gevent.lock import Semaphore
 
 from emulator.core.instance import Signal
 from emulator.core.probe import Health, Kind, Verdict, read_probes
@@ -18,12 +20,25 @@ from emulator.runtimes.base import Handle, Launch, Report, Runtime
 STOP_GRACE = 10.0
 #: Seconds that an instance gets to end whose liveness probe has failed: Kubernetes' terminationGracePeriodSeconds.
 RESTART_GRACE = 30.0
+#: Instances that come up at a time: enough to keep the cores busy while some wait for something. Of more, each would be
+#: about as late as the last one, and the emulator itself would wait for its turn on a core.
+STARTS = 8 * (os.cpu_count() or 1)
+#: Seconds after which one that is not ready yet makes way for the next: it rather waits than computes.
+START_TURN = 2.0
 
 
 class Kubelet:
     """The node of a running emulator. Each instance has a greenlet that lives as long as it does."""
 
-    def __init__(self, runtime: Runtime, logs: Logs, report: Callable[[Report], None]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        logs: Logs,
+        report: Callable[[Report], None],
+        *,
+        starts: int = STARTS,
+        start_turn: float = START_TURN,
+    ) -> None:
         self._runtime = runtime
         self._logs = logs
         self._report = report
@@ -31,6 +46,9 @@ class Kubelet:
         self._handles: dict[str, Handle] = {}
         self._stopping: dict[str, float] = {}
         self._preparing: set[str] = set()
+        self._turns = Semaphore(starts)
+        self._start_turn = start_turn
+        self._having_turns: set[str] = set()
 
     def start(self, launch: Launch) -> None:
         self._lives[launch.instance] = gevent.spawn(self._live, launch)
@@ -52,6 +70,12 @@ class Kubelet:
         gevent.joinall(list(self._lives.values()))
 
     def _live(self, launch: Launch) -> None:
+        try:
+            self._run(launch)
+        finally:
+            self._end_turn(launch.instance)
+
+    def _run(self, launch: Launch) -> None:
         instance = launch.instance
         log = self._logs.open(instance)
         try:
@@ -77,10 +101,18 @@ class Kubelet:
         self._preparing.add(launch.instance)
         try:
             self._runtime.prepare(launch)
+            self._turns.acquire()
+            self._having_turns.add(launch.instance)
         except GreenletExit as told:
             raise LaunchError("ContainerCreating", "it was told to stop before it had its image") from told
         finally:
             self._preparing.discard(launch.instance)
+
+    def _end_turn(self, instance: str) -> None:
+        """Let the next one start."""
+        if instance in self._having_turns:
+            self._having_turns.remove(instance)
+            self._turns.release()
 
     @staticmethod
     def _health(launch: Launch) -> Health:
@@ -92,12 +124,15 @@ class Kubelet:
     def _watch(self, instance: str, handle: Handle, health: Health) -> None:
         """Ask the container's probes for as long as it lives, and report what the answers come to."""
         told = ""
+        late = gevent.spawn_later(self._start_turn, self._end_turn, instance)
         while True:
             probe, due = health.next()
             gevent.sleep(max(0.0, due - time.monotonic()))
             why = ask(probe, *handle.address)
             match health.observe(probe.kind, why is None, time.monotonic()):
                 case Verdict.READY:
+                    late.kill(block=False)
+                    self._end_turn(instance)
                     self._report(Report(instance, Signal.PROBE_OK, *handle.address))
                 case Verdict.UNREADY:
                     self._report(Report(instance, Signal.PROBE_FAILED, message=why or ""))
