@@ -13,6 +13,7 @@ EmulatorError        a sentence that says what to do, and the HTTP status the AP
     AlreadyExists    an object of that name exists                                        409
     Conflict         the object changed since it was read                                 409
   LaunchError        an instance can't be started: no command for an image, say           500
+  CommandError       a command can't be run inside an instance                          500
   NotReady           what was applied has failed, or takes too long                     500
   Untyped            an applied object does not fit its type: Kubernetes has no better word 500
   MachineError       this machine won't: a taken port, a folder that can't be written     500
@@ -130,6 +131,10 @@ class LaunchError(EmulatorError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class CommandError(EmulatorError):
+    """A command can't be run inside an instance; the words are those of a container's runtime."""
 
 
 class MachineError(EmulatorError):

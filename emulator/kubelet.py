@@ -3,13 +3,16 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import gevent
 from gevent import Greenlet, GreenletExit
 from gevent.lock import Semaphore
 
+from emulator import command_probe
+from emulator.core.environment import expand_all
 from emulator.core.instance import Signal
-from emulator.core.probe import Health, Kind, Verdict, read_probes
+from emulator.core.probe import Health, Kind, Probe, Verdict, read_probes
 from emulator.core.support import refused
 from emulator.dataplane.prober import ask
 from emulator.errors import LaunchError
@@ -117,7 +120,8 @@ class Kubelet:
     @staticmethod
     def _health(launch: Launch) -> Health:
         try:
-            return Health(read_probes(launch.probes, launch.container_port), time.monotonic())
+            probes = read_probes(launch.probes, launch.container_port)
+            return Health([_expanded(probe, launch) for probe in probes], time.monotonic())
         except ValueError as error:
             raise LaunchError("CreateContainerConfigError", str(error)) from error
 
@@ -128,7 +132,7 @@ class Kubelet:
         while True:
             probe, due = health.next()
             gevent.sleep(max(0.0, due - time.monotonic()))
-            why = ask(probe, *handle.address)
+            why = _ask(probe, handle)
             match health.observe(probe.kind, why is None, time.monotonic()):
                 case Verdict.READY:
                     late.kill(block=False)
@@ -142,3 +146,17 @@ class Kubelet:
                     # It is not ready yet: whoever asks why is told what the probe found last.
                     self._report(Report(instance, Signal.PROBE_FAILED, message=why))
             told = why or ""
+
+
+def _expanded(probe: Probe, launch: Launch) -> Probe:
+    command = tuple(expand_all(probe.check.command, launch.env))
+    return replace(probe, check=probe.check._replace(command=command))
+
+
+def _ask(probe: Probe, handle: Handle) -> str | None:
+    """Why a probe has not passed, None if it has."""
+    if probe.check.command and (
+        (why := command_probe.ask(probe, handle)) is not None or probe.kind is not Kind.READINESS
+    ):
+        return why
+    return ask(probe, *handle.address)

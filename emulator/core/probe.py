@@ -35,7 +35,8 @@ class Verdict(StrEnum):
 class Check(NamedTuple):
     """What is asked: an HTTP GET, or (path None) whether a connection can be made.
 
-    `port` 0 is the serving port, wherever that is; `host` empty is the instance.
+    `port` 0 is the serving port, wherever that is; `host` empty is the instance. A `command` is run in the instance;
+    a readiness probe asks for a connection besides, as Knative's queue-proxy does while the kubelet runs the command.
     """
 
     path: str | None
@@ -43,6 +44,7 @@ class Check(NamedTuple):
     port: int
     https: bool
     headers: tuple[tuple[str, str], ...]
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Probe:
 
 
 def read_probes(documents: Mapping[str, Mapping[str, Any]], container_port: int) -> list[Probe]:
-    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, ...); readiness is asked in any case.
+    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, `exec`); readiness is asked in any case.
 
     Args:
         documents: `startup`, `readiness`, `liveness` -> the probe's object.
@@ -74,9 +76,11 @@ def read_probes(documents: Mapping[str, Mapping[str, Any]], container_port: int)
 
 def _read(kind: Kind, document: Mapping[str, Any], container_port: int) -> Probe:
     http = document.get("httpGet") is not None
+    command = tuple((document.get("exec") or {}).get("command") or ())
     action = document.get("httpGet" if http else "tcpSocket")
-    if action is None:
-        raise ValueError(f"The {kind} probe must be httpGet or tcpSocket; others are not run here.")
+    if action is None and not command:
+        raise ValueError(f"The {kind} probe must be httpGet, tcpSocket or exec; others are not run here.")
+    action = action or {}
     port = action.get("port", 0)
     check = Check(
         path="/" + (action.get("path") or "").removeprefix("/") if http else None,
@@ -84,8 +88,10 @@ def _read(kind: Kind, document: Mapping[str, Any], container_port: int) -> Probe
         port=0 if isinstance(port, str) or port == container_port else port,
         https=action.get("scheme", "HTTP") == "HTTPS",
         headers=tuple((it["name"], it["value"]) for it in action.get("httpHeaders") or ()),
+        command=command,
     )
-    aggressive = 0.0 if kind is Kind.READINESS else PERIOD
+    # A command is the kubelet's to run, which knows no probe without a period.
+    aggressive = 0.0 if kind is Kind.READINESS and not command else PERIOD
     return Probe(
         kind,
         check,

@@ -111,9 +111,8 @@ FIELDS: Final = (
     Field("containers[*].volumeMounts[*].mountPropagation", _NO, _NO, "mounts are private to each container"),
     Field("containers[*].volumeMounts", _NO, _YES, _OWN_FILES),
     *(
-        Field(f"containers[*].{kind}Probe.{handler}", _NO, _NO, "a probe may be httpGet or tcpSocket", where=_present)
+        Field(f"containers[*].{kind}Probe.grpc", _NO, _NO, "a probe may be httpGet, tcpSocket or exec", where=_present)
         for kind in ("readiness", "liveness", "startup")
-        for handler in ("exec", "grpc")
     ),
     *(Field(f"containers[*].{kind}Probe", _YES, _YES) for kind in ("readiness", "liveness", "startup")),
     Field(

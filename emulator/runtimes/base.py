@@ -73,6 +73,48 @@ class Address(NamedTuple):
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to run inside an instance, beside its program: a probe's command, or that of `kubectl exec`.
+
+    Without `stdin` it reads nothing; with `tty` it has a terminal of its own, on which both its streams are one.
+    """
+
+    words: tuple[str, ...]
+    stdin: bool = False
+    tty: bool = False
+
+
+#: Streams of a command, as attach and exec number them in Docker and in Kubernetes.
+STDOUT, STDERR = 1, 2
+#: Takes what a command prints: the stream and some bytes. It may block, and then the command waits.
+Output = Callable[[int, bytes], None]
+
+
+class Execution(Protocol):
+    """A command that runs inside an instance."""
+
+    def write(self, data: bytes) -> None:
+        """Give it something to read; blocks while it doesn't. Nothing happens once it has ended."""
+        ...
+
+    def end_input(self) -> None:
+        """Let it read the end of its input."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell its terminal how large it is."""
+        ...
+
+    def wait(self) -> int:
+        """Block until it has ended and all of its output was taken; returns its exit code, as a shell counts."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, with all that it has started. Does not block."""
+        ...
+
+
 class Exit(NamedTuple):
     """How an instance ended: its exit code (128+N for signal N, as a shell counts) and its last log lines."""
 
@@ -91,6 +133,13 @@ class Handle(Protocol):
 
     def stop(self, grace: float) -> None:
         """Ask it to end (SIGTERM), and end it (SIGKILL) after `grace` seconds. Does not block."""
+        ...
+
+    def execute(self, command: Command, output: Output) -> Execution:
+        """Run a command with the instance's environment, where it runs; raises CommandError.
+
+        It ends with the instance at the latest.
+        """
         ...
 
 

@@ -21,8 +21,9 @@ from gevent import Greenlet, socket
 from emulator.core.environment import UnresolvedReference
 from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
-from emulator.runtimes.base import LAST_LINES, Address, Exit, Handle, Launch, LogSink
+from emulator.runtimes.base import LAST_LINES, Address, Command, Execution, Exit, Handle, Launch, LogSink, Output
 from emulator.runtimes.container import container_options
+from emulator.runtimes.container_command import ContainerCommand
 from emulator.runtimes.engine import Client, Engine, NoEngineError, RefusedError
 from emulator.runtimes.output import copy_lines
 from emulator.runtimes.volumes import Volumes
@@ -189,6 +190,9 @@ class _Container:
     def stop(self, grace: float) -> None:
         self._told_to_stop = True
         gevent.spawn(self._stop, grace)
+
+    def execute(self, command: Command, output: Output) -> Execution:
+        return ContainerCommand(self._engine, self._container.id, command, output)
 
     def _stop(self, grace: float) -> None:
         self._signal(self._stop_signal)

@@ -5,11 +5,13 @@ still carries the mark of a state folder when an emulator starts there was left 
 """
 
 import contextlib
+import functools
 import os
 import shlex
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -20,7 +22,19 @@ from gevent import subprocess
 from emulator.core.environment import expand_all
 from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
-from emulator.runtimes.base import LAST_LINES, LINE_LIMIT, Address, Exit, Handle, Launch, LogSink
+from emulator.runtimes.base import (
+    LAST_LINES,
+    LINE_LIMIT,
+    Address,
+    Command,
+    Execution,
+    Exit,
+    Handle,
+    Launch,
+    LogSink,
+    Output,
+)
+from emulator.runtimes.process_command import ProcessCommand
 
 LOOPBACK = "127.0.0.1"
 #: Environment variable that marks our processes with the state folder of their emulator.
@@ -69,11 +83,12 @@ class ProcessRuntime:
         ours = {"PORT": str(address.port), MARK: str(self._state_dir)}
         env = {**os.environ, "HOST": LOOPBACK, **launch.env, **ours}
         command = [*self._entry_point(launch, env), *expand_all(launch.args, env)]
+        folder = launch.working_dir or self._working_dir
         try:
             process = subprocess.Popen(
                 command,
                 env=env,
-                cwd=launch.working_dir or self._working_dir,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -85,7 +100,8 @@ class ProcessRuntime:
                 f'the command for image "{launch.image}" can\'t be started ({error.strerror}: {error.filename}): '
                 f"correct `images:` in {self._config_file}",
             ) from error
-        return _Process(process, address, log)
+        run = functools.partial(ProcessCommand, env=env, folder=folder)
+        return _Process(process, address, log, run)
 
     def _entry_point(self, launch: Launch, env: Mapping[str, str]) -> Sequence[str]:
         if launch.command:
@@ -110,12 +126,20 @@ class ProcessRuntime:
 
 
 class _Process:
-    """One process group, and the greenlet that reads what it prints."""
+    """One process group, the greenlet that reads what it prints, and the commands that `run` has started beside it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", address: Address, log: LogSink) -> None:
+    def __init__(
+        self,
+        process: "subprocess.Popen[bytes]",
+        address: Address,
+        log: LogSink,
+        run: Callable[[Command, Output], ProcessCommand],
+    ) -> None:
         self.address = address
         self._process = process
         self._log = log
+        self._run = run
+        self._commands: weakref.WeakSet[ProcessCommand] = weakref.WeakSet()
         self._reader = gevent.spawn(self._read)
 
     def wait(self) -> Exit:
@@ -123,11 +147,18 @@ class _Process:
         # What it printed last may still be in the pipe; a child of its own may hold the pipe open, so not for ever.
         self._reader.join(timeout=1)
         self._signal(signal.SIGKILL)
+        for command in list(self._commands):
+            command.kill()
         return Exit(code if code >= 0 else 128 - code, self._log.tail(LAST_LINES))
 
     def stop(self, grace: float) -> None:
         self._signal(signal.SIGTERM)
         gevent.spawn_later(grace, self._kill)
+
+    def execute(self, command: Command, output: Output) -> Execution:
+        running = self._run(command, output)
+        self._commands.add(running)
+        return running
 
     def _kill(self) -> None:
         if self._process.poll() is None:

@@ -38,8 +38,18 @@ def test_read_with_defaults_of_kubernetes() -> None:
 
 
 def test_what_can_not_be_asked_is_said() -> None:
-    with pytest.raises(ValueError, match=r"The liveness probe must be httpGet or tcpSocket; others are not run here\."):
-        read_probes({"liveness": {"exec": {"command": ["true"]}}}, 8080)
+    why = r"The liveness probe must be httpGet, tcpSocket or exec; others are not run here\."
+    for document in ({"grpc": {"port": 1}}, {"exec": {"command": []}}):
+        with pytest.raises(ValueError, match=why):
+            read_probes({"liveness": document}, 8080)
+
+
+def test_a_command_has_the_period_of_kubernetes() -> None:
+    command = {"exec": {"command": ["cat", "/tmp/ok"]}}
+    (readiness,) = read_probes({"readiness": command}, 8080)
+    assert readiness.check == Check(None, "", 0, False, (), ("cat", "/tmp/ok"))
+    assert (readiness.period, readiness.timeout) == (10.0, 1.0)
+    assert run({"readiness": command}, {"readiness": "--+"}, 100) == [(20.0, "readiness", "ready")]
 
 
 def test_without_a_period_it_is_asked_until_it_passes() -> None:

@@ -47,7 +47,8 @@ def pod(**container: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("runtime", RuntimeName)
 def test_a_plain_manifest_is_neither_refused_nor_warned_of(runtime: RuntimeName) -> None:
-    plain = pod(readinessProbe={"tcpSocket": {"port": 0}}, env=[{"name": "A", "value": "a"}], securityContext={})
+    probes = {"readinessProbe": {"tcpSocket": {"port": 0}}, "livenessProbe": {"exec": {"command": ["true"]}}}
+    plain = pod(**probes, env=[{"name": "A", "value": "a"}], securityContext={})
     assert not refused(plain, runtime)
     assert not [*without_effect_in(plain, runtime)]
 
