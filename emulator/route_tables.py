@@ -20,13 +20,14 @@ from emulator.core.settings import load
 from emulator.core.status import RouteFacts
 from emulator.core.traffic import DEFAULT, Traffic, rollout_goal, splits, status_traffic
 from emulator.dataplane.door import Plane, Routes, Target
+from emulator.placeholders import Placeholders
 
 #: The domain of hosts where config-domain names none: curl and browsers resolve all of it to the loopback.
 LOCAL_DOMAINS = {"localhost": ""}
 #: Bare hosts that lead to the public service while there is just one.
 BARE_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
-#: Seconds after which a Route is looked at again whose host another Route has.
+#: Seconds after which a Route is looked at again one of whose names another's Service has.
 RETRY_SECONDS = 1.0
 
 _SECOND: Final = 10**9
@@ -57,16 +58,15 @@ class _Hosts:
 class RouteTables:
     """Keeps the gateway's two tables, public and cluster-local, those of all Routes by their keys."""
 
-    def __init__(self, config_maps: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, config_maps: Mapping[str, Mapping[str, str]], placeholders: Placeholders) -> None:
         """Raises ConfigError."""
+        self._placeholders = placeholders
         self._network = load(NetworkConfig, config_maps.get("config-network", {}))
         self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
         self._hosts: dict[Key, _Hosts] = {}
         self._rollouts: dict[Key, Rollout] = {}
         #: The cluster-local host that each DomainMapping leads to.
         self._mapped: dict[Key, str] = {}
-        #: Which Route has a name for its hosts: the first that asked. In a cluster placeholder Services have them.
-        self._placeholders: dict[Key, Key] = {}
 
     def connect(self, plane: Plane, port: int) -> None:
         """Name the data plane and the port that public URLs carry."""
@@ -77,7 +77,6 @@ class RouteTables:
         """The Route is gone."""
         self._rollouts.pop(key, None)
         if self._hosts.pop(key, None):
-            self._claim(key, set())
             self._publish()
 
     def url(self, host: str) -> str:
@@ -112,14 +111,14 @@ class RouteTables:
             meta["name"], meta["namespace"], self._network, self._domains, labels, annotations, self._port
         )
         address = f"http://{names.service_host}"
-        visibility = {tag: names.visibility(tag, {}) for tag in {DEFAULT, *traffic.targets}}
+        labelled = self._placeholders.labels(route)
+        visibility = {tag: names.visibility(tag, labelled) for tag in {DEFAULT, *traffic.targets}}
         try:
             url = names.url(DEFAULT, visibility[DEFAULT])
             if traffic.problem:
                 return Led(RouteFacts(url, address, problem=traffic.problem.condition), None)
-            placeholders = {(names.namespace, names.hostname(tag)) for tag in visibility}
-            if taken := [each for each in placeholders if self._placeholders.get(each, key) != key]:
-                return Led(RouteFacts(url, address, taken=min(taken)[1]), now + RETRY_SECONDS)
+            if taken := self._placeholders.taken(route, map(names.hostname, visibility)):
+                return Led(RouteFacts(url, address, taken=taken), now + RETRY_SECONDS)
             rollout, due = self._advanced(key, route, traffic, revisions, now)
             hosts = _hosts(names, traffic, rollout, visibility)
             entries = status_traffic(traffic, rollout, names, visibility)
@@ -128,15 +127,9 @@ class RouteTables:
         self._rollouts[key] = rollout
         if self._hosts.get(key) != hosts:
             self._hosts[key] = hosts
-            self._claim(key, placeholders)
             self._publish()
         facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
         return Led(facts, due, Way(names, rollout, splits(traffic, rollout), visibility))
-
-    def _claim(self, key: Key, placeholders: set[Key]) -> None:
-        """A Route has these names now, and no others."""
-        others = {each: owner for each, owner in self._placeholders.items() if owner != key}
-        self._placeholders = others | dict.fromkeys(placeholders, key)
 
     def _advanced(
         self, key: Key, route: Object, traffic: Traffic, revisions: Container[str], now: float

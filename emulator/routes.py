@@ -11,6 +11,7 @@ from emulator.core.status import route_status
 from emulator.core.traffic import Reference, assign
 from emulator.events import Events
 from emulator.finalizers import Finalizer
+from emulator.placeholders import Placeholders
 from emulator.route_tables import RouteTables
 from emulator.shown import Shown
 
@@ -21,9 +22,12 @@ FINALIZER = "routes.serving.knative.dev"
 class RouteReconciler:
     """Reconciles Routes, those of Services and those that stand alone."""
 
-    def __init__(self, store: Store, tables: RouteTables, events: Events, shown: Shown) -> None:
+    def __init__(
+        self, store: Store, tables: RouteTables, placeholders: Placeholders, events: Events, shown: Shown
+    ) -> None:
         self._store = store
         self._shown = shown
+        self._placeholders = placeholders
         self._tables = tables
         self._finalizer = Finalizer(store, events, ROUTE, FINALIZER, "route-controller")
         self._tracker = Tracker()
@@ -50,6 +54,7 @@ class RouteReconciler:
         traffic = assign(route, configurations, revisions)
         facts, due, way = self._tables.lead(route, traffic, revisions, now)
         if way:
+            self._placeholders.keep(route, way)
             self._shown.route(route, way)
         route = self._store.update_status(ROUTE, route, route_status(route, facts, now))
         # What a rollout comes from is in the status alone.

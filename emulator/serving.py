@@ -7,7 +7,17 @@ its own, until nothing changes any more.
 
 from collections.abc import Callable, Mapping
 
-from emulator.api.kinds import CLUSTER_DOMAIN_CLAIM, CONFIGURATION, DOMAIN_MAPPING, REVISION, ROUTE, SERVICE, Kind
+from emulator.api.kinds import (
+    CLUSTER_DOMAIN_CLAIM,
+    CONFIGURATION,
+    CORE_SERVICE,
+    DOMAIN_MAPPING,
+    REVISION,
+    ROUTE,
+    SERVERLESS_SERVICE,
+    SERVICE,
+    Kind,
+)
 from emulator.api.store import Change, Key, Object, Store
 from emulator.configurations import ConfigurationReconciler
 from emulator.core.annotations import CONFIGURATION_LABEL
@@ -17,6 +27,7 @@ from emulator.core.traffic import Reference
 from emulator.dataplane.door import Plane
 from emulator.domain_mappings import DomainMappingReconciler
 from emulator.events import Events, of_revision
+from emulator.placeholders import Placeholders
 from emulator.revision import RevisionController
 from emulator.route_tables import RouteTables
 from emulator.routes import RouteReconciler
@@ -42,8 +53,9 @@ class Serving:
         self._store = store
         self._events = events
         self._revisions = revisions
-        self._tables = RouteTables(config_maps)
-        self._routes = RouteReconciler(store, self._tables, events, shown)
+        placeholders = Placeholders(store, events)
+        self._tables = RouteTables(config_maps, placeholders)
+        self._routes = RouteReconciler(store, self._tables, placeholders, events, shown)
         self._mappings = DomainMappingReconciler(store, config_maps, self._tables, events, shown)
         self._passes: Mapping[Kind, Callable[[Key, float], float | None]] = {
             REVISION: self._show,
@@ -65,6 +77,8 @@ class Serving:
         if kind is CLUSTER_DOMAIN_CLAIM:
             for mapping in self._mappings.named(meta["name"]):
                 self.look_at(DOMAIN_MAPPING, *mapping)
+        if kind is CORE_SERVICE:
+            self._look_at_owners(change)
         if kind not in self._passes:
             return
         namespace, name = meta["namespace"], meta["name"]
@@ -79,6 +93,17 @@ class Serving:
         if kind in {ROUTE, SERVICE}:
             for mapping in self._mappings.within(namespace):
                 self.look_at(DOMAIN_MAPPING, *mapping)
+
+    def _look_at_owners(self, change: Change) -> None:
+        """Whoever keeps a Service makes it again what it should be, or reads what a user has put on it."""
+        namespace = change.object["metadata"]["namespace"]
+        holders = (holder["metadata"] for holder in (change.before, change.object) if holder)
+        for owner in (each for meta in holders for each in meta.get("ownerReferences", ())):
+            living = self._revisions.get(RevisionKey(namespace, owner["name"]))
+            if owner["kind"] == ROUTE.name:
+                self.look_at(ROUTE, namespace, owner["name"])
+            elif owner["kind"] == SERVERLESS_SERVICE.name and living:
+                living.changed = True
 
     def look_at(self, kind: Kind, namespace: str, name: str) -> None:
         """Reconcile this object at the next pass."""

@@ -7,9 +7,9 @@ from emulator.api import kinds
 from emulator.api.kinds import Kind
 from emulator.api.store import Object, Store
 from emulator.core import revision_objects as made
-from emulator.core.children import merged
+from emulator.core.children import added, merged
 from emulator.core.domain_mapping import Host
-from emulator.core.ingress import Way, ingress, mapping_ingress, placeholders
+from emulator.core.ingress import Way, ingress, mapping_ingress
 from emulator.core.instance import Phase
 from emulator.core.scaler import Mode
 from emulator.core.status import is_controlled_by
@@ -64,31 +64,27 @@ class Shown:
         serverless = self.put(kinds.SERVERLESS_SERVICE, made.serverless_service(stored, seen, autoscaler))
         proxied = seen.outcome.mode is Mode.PROXY or not seen.ready
         endpoints = ((_ACTIVATOR,) if proxied else seen.ready), seen.ready
-        for service, addresses in zip(made.services(stored, seen, serverless), endpoints, strict=True):
-            public = self.put(kinds.CORE_SERVICE, service)
-            self.put(kinds.ENDPOINT_SLICE, made.endpoint_slice(public, addresses))
+        for wanted, addresses in zip(made.services(stored, seen, serverless), endpoints, strict=True):
+            if service := self._service(wanted, serverless):
+                self.put(kinds.ENDPOINT_SLICE, made.endpoint_slice(service, addresses))
+
+    def _service(self, wanted: Object, serverless: Object) -> Object | None:
+        """A Service of a revision, which users may label; None where another has its name, and keeps it."""
+        stored = self._store.find(kinds.CORE_SERVICE, wanted["metadata"]["namespace"], wanted["metadata"]["name"])
+        if stored is None:
+            return self._store.create(kinds.CORE_SERVICE, wanted)
+        if not is_controlled_by(stored, serverless):
+            return None
+        return self._store.update(kinds.CORE_SERVICE, added(wanted, stored))
 
     def _address(self, endpoint: Endpoint, namespace: str) -> made.Address:
         pod = self._store.find(kinds.POD, namespace, endpoint.instance)
         return made.Address(endpoint.host, NODE, endpoint.instance, pod["metadata"]["uid"] if pod else "")
 
     def route(self, route: Object, way: Way) -> None:
-        """Make the objects of a stored Route say where it leads."""
+        """Make the Ingress of a stored Route say where it leads."""
         if not self._shown:
             return
-        meta = route["metadata"]
-        known = {
-            each["metadata"]["name"]
-            for kind, each in self._store.owned_by(meta["uid"])
-            if kind is kinds.CORE_SERVICE and is_controlled_by(each, route)
-        }
-        wanted = {each["metadata"]["name"]: each for each in placeholders(route, way)}
-        for name, placeholder in wanted.items():
-            self.put(kinds.CORE_SERVICE, placeholder)
-            if name not in known:
-                self._events.tell(route, created("placeholder service", name, "route-controller"))
-        for name in known - wanted.keys():
-            self._store.delete(kinds.CORE_SERVICE, meta["namespace"], name)
         self._ingress(route, ingress(route, way), "route-controller")
 
     def mapping(self, mapping: Object, host: Host) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from emulator.api.core_types import check_name, checked, invalid, namespace, unreadable
-from emulator.api.kinds import NAMESPACE, REVISION, SERVING, Kind
+from emulator.api.kinds import CORE_SERVICE, NAMESPACE, REVISION, SERVING, Kind
 from emulator.api.ownership import tracked
 from emulator.api.store import Object, Store, is_deleted
 from emulator.core import decider
 from emulator.core.admission import AdmissionConfig, AdmissionError, admit, prune
 from emulator.core.annotations import CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED, SERVING_GROUP
 from emulator.core.conditions import timestamp
+from emulator.core.core_service import NO_EFFECT
 from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
 from emulator.core.support import RuntimeName, without_effect_in
@@ -122,7 +123,8 @@ class Admission:
     def _admitted(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Stored:
         if kind.group != SERVING:
             kept, dropped = checked(kind, document)
-            return self._tracked(kind, kept, stored, manner), _unknown(kind, dropped, manner)
+            leads_nowhere = (NO_EFFECT,) if kind is CORE_SERVICE and not kept["metadata"].get("ownerReferences") else ()
+            return self._tracked(kind, kept, stored, manner), (*_unknown(kind, dropped, manner), *leads_nowhere)
         kept, dropped = prune(kind.name, document)
         unknown = _unknown(kind, dropped, manner)
         kept = self._tracked(kind, kept, stored, manner)

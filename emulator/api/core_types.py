@@ -7,10 +7,11 @@ import base64
 import re
 from typing import Any, Final
 
-from emulator.api.kinds import CLUSTER_DOMAIN_CLAIM, NAMESPACE, Kind
+from emulator.api.kinds import CLUSTER_DOMAIN_CLAIM, CORE_SERVICE, NAMESPACE, Kind
+from emulator.core import core_service
 from emulator.core.admission.schema import DecodeError, Schema
 from emulator.core.admission.tables import SERVING
-from emulator.core.kubernetes_names import dns_1123_label, dns_1123_subdomain
+from emulator.core.kubernetes_names import dns_1035_label, dns_1123_label, dns_1123_subdomain
 from emulator.errors import Unprocessable, UserError
 
 _OBJECTS: Final = """
@@ -46,7 +47,9 @@ ClusterDomainClaimSpec
 
 Object = dict[str, Any]
 
-CORE: Final = Schema({**SERVING.types, **Schema.parse(_OBJECTS).types})
+#: The core's Service is another than Knative's.
+CORE: Final = Schema({**SERVING.types, **Schema.parse(_OBJECTS, core_service.TABLE).types})
+_NAMES: Final = {NAMESPACE: dns_1123_label, CORE_SERVICE: dns_1035_label}
 
 _KEY = re.compile("[-._a-zA-Z0-9]{1,253}")
 _KEY_WORDS = (
@@ -70,8 +73,7 @@ def unreadable(kind: Kind, why: str) -> UserError:
 def check_name(kind: Kind, document: Object) -> None:
     """Raises Unprocessable for a name that no object of the kind may have."""
     name = document["metadata"].get("name", "")
-    valid = dns_1123_label if kind is NAMESPACE else dns_1123_subdomain
-    if name and (wrong := valid(name)):
+    if name and (wrong := _NAMES.get(kind, dns_1123_subdomain)(name)):
         raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {"; ".join(wrong)}')
 
 
@@ -99,7 +101,10 @@ def checked(kind: Kind, document: Object) -> tuple[Object, list[str]]:
             base64.b64decode(value, validate=True)
         except ValueError as error:
             raise unreadable(kind, f"illegal base64 data: {error}") from error
-    return _FINISH.get(kind.name, dict)(decoded), dropped
+    finished = _FINISH.get(kind.name, dict)(decoded)
+    for field, words in core_service.faults(finished) if kind is CORE_SERVICE else ():
+        raise invalid(kind, name, field, words)
+    return finished, dropped
 
 
 def namespace(name: str) -> Object:
@@ -125,4 +130,4 @@ def _encoded(secret: Object) -> Object:
     return {"type": "Opaque"} | kept | {"data": data}
 
 
-_FINISH = {"Secret": _encoded, "Namespace": _active}
+_FINISH = {"Secret": _encoded, "Namespace": _active, "Service": core_service.completed}

@@ -92,7 +92,7 @@ NAMESPACE = Kind(
     namespaced=False,
     fields=("status.phase",),
 )
-CORE_SERVICE = Kind("", "v1", "Service", "services", ("svc",), True, READ, categories=("all",))
+CORE_SERVICE = Kind("", "v1", "Service", "services", ("svc",), True, categories=("all",))
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments", ("deploy",), True, READ, categories=("all",))
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets", ("rs",), True, READ, categories=("all",))
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", verbs=READ)
@@ -109,9 +109,7 @@ CLUSTER_DOMAIN_CLAIM = Kind(
 )
 
 #: What the controller stores for those who look at a cluster's own objects: nothing follows from a change of them.
-SHOWN = frozenset(
-    {CORE_SERVICE, DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, POD_AUTOSCALER, METRIC, SERVERLESS_SERVICE, INGRESS, EVENT}
-)
+SHOWN = frozenset({DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, POD_AUTOSCALER, METRIC, SERVERLESS_SERVICE, INGRESS, EVENT})
 #: In the order in which a word that several have for a name is looked up.
 KINDS = (
     *(SERVICE, CONFIGURATION, REVISION, ROUTE, DOMAIN_MAPPING, SECRET, CONFIG_MAP, POD, EVENT, NAMESPACE),

@@ -15,7 +15,7 @@ from emulator.api.core_types import CORE
 from emulator.api.kinds import KINDS, SERVING, Kind
 from emulator.api.openapi_texts import TEXTS
 from emulator.core.admission import tables
-from emulator.core.admission.schema import FieldSchema, Schema
+from emulator.core.admission.schema import FieldSchema, Schema, keys_of
 
 Document = dict[str, Any]
 
@@ -124,7 +124,7 @@ def _told(name: str) -> Document:
 
 def _value(schema: Schema, row: FieldSchema) -> Document:
     found = _of(schema, row.type)
-    if keys := [word.removeprefix("key:") for word in row.words if word.startswith("key:")]:
+    if keys := list(keys_of(row.words)):
         # The first two are for those who apply by list type, the others for strategic merge patches.
         found |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys}
         found |= {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": keys[0]}

@@ -47,6 +47,31 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
         5: ("immutable", "bool"),
     },
     "Namespace": {1: ("metadata", "ObjectMeta")},
+    "Service": {1: ("metadata", "ObjectMeta"), 2: ("spec", "ServiceSpec")},
+    "ServiceSpec": {
+        1: ("ports", "[]ServicePort"),
+        2: ("selector", "map string"),
+        3: ("clusterIP", "string"),
+        4: ("type", "string"),
+        5: ("externalIPs", "[]string"),
+        7: ("sessionAffinity", "string"),
+        8: ("loadBalancerIP", "string"),
+        10: ("externalName", "string"),
+        11: ("externalTrafficPolicy", "string"),
+        13: ("publishNotReadyAddresses", "bool"),
+        17: ("ipFamilyPolicy", "string"),
+        18: ("clusterIPs", "[]string"),
+        19: ("ipFamilies", "[]string"),
+        22: ("internalTrafficPolicy", "string"),
+    },
+    "ServicePort": {
+        1: ("name", "string"),
+        2: ("protocol", "string"),
+        3: ("port", "int"),
+        4: ("targetPort", "IntOrString"),
+        5: ("nodePort", "int"),
+        6: ("appProtocol", "string"),
+    },
     "DeleteOptions": {
         1: ("gracePeriodSeconds", "int"),
         2: ("preconditions", "Preconditions"),
@@ -73,7 +98,7 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
     "Preconditions": {1: ("uid", "string"), 2: ("resourceVersion", "string")},
 }
 _TOP: Final = (
-    *("ConfigMap", "Secret", "Namespace", "DeleteOptions"),
+    *("ConfigMap", "Secret", "Namespace", "Service", "DeleteOptions"),
     *("SelfSubjectAccessReview", "SelfSubjectRulesReview"),
 )
 #: What a map entry lacks is the zero of its type.
@@ -128,6 +153,10 @@ def _read(type_: str, value: int | bytes) -> Any:
             return base64.b64encode(_bytes(value)).decode()
         case "raw":
             return _bytes(value)
+        case "IntOrString":
+            # Its type says which of the two it is: 0 the number, 1 the text.
+            fields = dict(_fields(_bytes(value)))
+            return _read("string", fields.get(3, b"")) if fields.get(1) else _read("int", fields.get(2, 0))
         case _:
             return _message(type_, _bytes(value))
 

@@ -1,4 +1,4 @@
-"""Strategic merge patches, as far as the core kinds have lists: those in their metadata.
+"""Strategic merge patches of the core kinds.
 
 Rules: apimachinery pkg/util/strategicpatch. A list with a key is merged item by item, a list of texts is added to, any
 other is replaced; `$patch`, `$retainKeys`, `$setElementOrder/LIST` and `$deleteFromPrimitiveList/LIST` say the rest.
@@ -10,6 +10,7 @@ from typing import Any, Final
 from emulator.api.core_types import CORE
 from emulator.api.kinds import Kind
 from emulator.api.patch import MalformedPatch
+from emulator.core.admission.schema import keys_of
 
 _DIRECTIVE: Final = "$patch"
 _RETAIN: Final = "$retainKeys"
@@ -80,7 +81,7 @@ def _list(words: frozenset[str], items: list[Any], changes: list[Any]) -> list[A
         return [each for each in changes if _DIRECTIVE not in each]
     merged = {item[key]: item for item in items}
     for change in changes:
-        if not isinstance(change, dict) or not isinstance(change.get(key), str):
+        if not isinstance(change, dict) or not isinstance(change.get(key), str | int):
             raise MalformedPatch(f"map: {change!r:.80} does not contain declared merge key: {key}")
         if change.get(_DIRECTIVE) == "delete":
             merged.pop(change[key], None)
@@ -100,4 +101,4 @@ def _ordered(words: frozenset[str], items: list[Any], order: list[Any]) -> list[
 
 
 def _key(words: frozenset[str]) -> str:
-    return next((word.removeprefix("key:") for word in words if word.startswith("key:")), "")
+    return next(iter(keys_of(words)), "")

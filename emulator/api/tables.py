@@ -110,7 +110,21 @@ def _count(field: str) -> Callable[[Object, float], int]:
 
 
 def _ports(document: Object, _now: float) -> str:
-    return ",".join(f"{each['port']}/{each['protocol']}" for each in document["spec"]["ports"])
+    shown = (
+        f"{each['port']}{':' + str(each['nodePort']) if each.get('nodePort') else ''}/{each['protocol']}"
+        for each in document["spec"].get("ports", ())
+    )
+    return ",".join(shown) or "<none>"
+
+
+def _outside(document: Object, _now: float) -> str:
+    """Where a Service is reached from outside, as kubectl's own printer says it."""
+    spec = document["spec"]
+    if spec["type"] == "ExternalName":
+        return str(spec["externalName"])
+    given = document["status"]["loadBalancer"].get("ingress", ())
+    found = [each.get("ip") or each.get("hostname") for each in given] + spec.get("externalIPs", [])
+    return ",".join(found) or ("<pending>" if spec["type"] == "LoadBalancer" else "<none>")
 
 
 def _some(values: list[str]) -> str:
@@ -176,7 +190,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.CORE_SERVICE: (
         Column("Type", _field("spec", "type")),
         Column("Cluster-IP", _or_none("spec", "clusterIP")),
-        Column("External-IP", _or_none("spec", "externalName")),
+        Column("External-IP", _outside),
         Column("Port(s)", _ports),
         _AGE,
     ),

@@ -72,6 +72,13 @@ def merged(wanted: Object, stored: Mapping[str, Any]) -> Object:
     return wanted | {"metadata": stored["metadata"] | wanted["metadata"]}
 
 
+def added(wanted: Object, stored: Mapping[str, Any]) -> Object:
+    """The same for what users may label: what they put on the stored child stays, as do keys that its parent lost."""
+    meta = stored["metadata"]
+    both = {field: meta.get(field, {}) | wanted["metadata"][field] for field in ("annotations", "labels")}
+    return {**stored, "metadata": meta | both, "spec": wanted["spec"]}
+
+
 def _child(
     owner: Mapping[str, Any],
     kind: str,

@@ -283,3 +283,20 @@ def test_nonsense_is_answered(api: Api) -> None:
             query, media_type = "", rng.choice((MERGE, strategic))
         code, answer = api("PATCH", path + query, mutated(rng, document), Content_Type=media_type)
         assert code < 500 or answer["message"].startswith("failed to create typed patch object"), answer
+
+
+def test_a_port_is_applied_with_or_without_its_protocol(api: Api) -> None:
+    path, other = "/api/v1/namespaces/default/services/web", {"port": 81, "name": "b", "protocol": "UDP"}
+
+    def web(*ports: dict[str, Any]) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": list(ports)}}
+
+    code, made = apply(api, path, web({"port": 80, "name": "a"}))
+    assert code == 201
+    port = {'k:{"port":80,"protocol":"TCP"}': {".": {}, **fields("name", "port")}}
+    assert managers(made) == {"one Apply": {"f:spec": {"f:ports": port}}}
+    code, both = apply(api, path, web(other), "two")
+    assert (code, [each["port"] for each in both["spec"]["ports"]]) == (200, [80, 81])
+    conflict = apply(api, path, web({"port": 80, "protocol": "TCP", "name": "c"}, other), "two")
+    words = '"one": .spec.ports[port=80,protocol="TCP"].name'
+    assert error(conflict)[2] == f"Apply failed with 1 conflict: conflict with {words}"

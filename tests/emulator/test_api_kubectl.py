@@ -338,3 +338,51 @@ def test_domain_mappings(run: Kubectl) -> None:
     assert "serverside-applied" in again.stdout
     run("delete", "dm", "kubectl.example.org", f"--timeout={PATIENCE:g}s")
     run("get", "dm", "kubectl.example.org", fails=True)
+
+
+def test_a_label_on_a_placeholder_says_from_where_it_is_reached(run: Kubectl, emulator: Emulator) -> None:
+    tagged = manifest("tagged")
+    tagged["spec"]["traffic"] = [{"latestRevision": True, "percent": 100, "tag": "next"}]
+    run("apply", "-f", "-", document=tagged)
+    run("wait", "--for=condition=Ready", "ksvc/tagged", "--timeout=30s")
+    label = "networking.knative.dev/visibility"
+    local = "http://{}.default.svc.cluster.local"
+    for service, url in (("next-tagged", "{.status.traffic[0].url}"), ("tagged", "{.status.url}")):
+        assert emulator.get(service=service).status_code == 200
+        run("label", "service", service, f"{label}=cluster-local")
+        run("wait", f"--for=jsonpath={url}={local.format(service)}", "ksvc/tagged", "--timeout=30s")
+        until(lambda name=service: emulator.get(service=name).status_code == 404)
+    change = json.dumps({"metadata": {"labels": {label: None}}})
+    run("patch", "service", "tagged", "--type=strategic", "-p", change)
+    public = f"http://tagged.default.localhost:{emulator.port}"
+    run("wait", f"--for=jsonpath={{.status.url}}={public}", "ksvc/tagged", "--timeout=30s")
+    until(lambda: emulator.get(service="tagged").status_code == 200)
+    assert emulator.get(service="next-tagged").status_code == 404
+    run("delete", "service", "next-tagged")
+    until(lambda: emulator.get(service="next-tagged").status_code == 200)
+    run("delete", "ksvc", "tagged")
+    run("get", "service", "tagged", fails=True)
+
+
+def test_services_of_ones_own(run: Kubectl) -> None:
+    made = run("create", "service", "clusterip", "own", "--tcp=80:8080")
+    assert "leads nowhere" in made.stderr
+    run("create", "service", "externalname", "outside", "--external-name=example.com")
+    assert re.search(r"outside +ExternalName +<none> +example.com +<none>", run("get", "svc").stdout)
+    [port] = document(run, "svc", "own")["spec"]["ports"]
+    assert (port["port"], port["targetPort"], port["protocol"]) == (80, 8080, "TCP")
+    run(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "-f",
+        "-",
+        document={
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "own"},
+            "spec": {"ports": [{"name": "80-8080", "port": 80, "targetPort": 9090}]},
+        },
+    )
+    assert document(run, "svc", "own")["spec"]["ports"][0]["targetPort"] == 9090
+    run("delete", "svc", "own", "outside")

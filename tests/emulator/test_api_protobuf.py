@@ -35,6 +35,26 @@ def test_a_secret() -> None:
     }
 
 
+def test_a_service() -> None:
+    ports = field(1, b"http") + field(2, b"TCP") + b"\x18\x50" + field(4, field(1, 0) + b"\x10\x90\x3f" + field(3, b""))
+    named = field(1, b"https") + b"\x18\xbb\x03" + field(4, field(1, 1) + field(2, 0) + field(3, b"tls"))
+    spec = field(1, ports) + field(1, named) + field(2, field(1, b"app") + field(2, b"x")) + field(4, b"NodePort")
+    body = envelope(b"Service", field(1, field(1, b"web")) + field(2, spec) + field(3, b""))
+    assert decode(body) == {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"app": "x"},
+            "ports": [
+                {"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080},
+                {"name": "https", "port": 443, "targetPort": "tls"},
+            ],
+        },
+    }
+
+
 def test_delete_options() -> None:
     raw = field(1, 5) + field(2, field(1, b"id")) + field(4, b"Background") + field(5, b"All")
     assert decode(envelope(b"DeleteOptions", raw)) == {

@@ -18,7 +18,8 @@ set differs from none. `any` is taken as it is. The words:
     enabled:KEY        refused unless the feature flag KEY is Enabled
     pruned             the CRD's schema lacks it: the API server drops it before any webhook sees it
     open               the CRD keeps whatever is in it
-    key:NAME, set      the CRD knows the items of this list by their field NAME, by their value (see core.managed)
+    key:NAME, set      the CRD knows the items of this list by their field NAME, by their value (see core.managed);
+                       `key:NAME,OTHER=X`: by both, where OTHER is X in an item that lacks it
     atomic             the CRD takes this map as one value; `atomic-items`: each item of this list
 """
 
@@ -166,6 +167,12 @@ class Schema:
         """The fields of a decoded object (not of what is in them) that Knative's mask leaves out."""
         fields = self.types[type_]
         return (name for name, value in document.items() if fields[name].is_refused(value, flags))
+
+
+def keys_of(words: frozenset[str]) -> dict[str, str]:
+    """The fields by which a row's words say that items are known, in order, and what one is that is left out."""
+    word = next((word for word in words if word.startswith("key:")), "key:").removeprefix("key:")
+    return {name: default for name, _, default in (each.partition("=") for each in word.split(",") if each)}
 
 
 def _within(step: str, read: Callable[[str, Any], Any], type_: str, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """What the tables of types (see core.admission.schema) say of values: how they are walked, compared, merged, cut.
 
-Lists are atomic, that is one field, unless their row has the word `set` or `key:NAME`; maps are not, unless it has
+Lists are atomic, that is one field, unless their row has the word `set` or `key:NAMES`; maps are not, unless it has
 `atomic`; what the tables call `any`, and what an `open` field holds beside its own, goes by what it is: maps key by
 key, lists whole.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from emulator.core.admission.schema import Schema
+from emulator.core.admission.schema import Schema, keys_of
 from emulator.core.managed.fields import Fields, Path, compact, shown
 
 #: No value at all, which null is not.
@@ -28,9 +28,9 @@ class Node(NamedTuple):
     words: frozenset[str] = frozenset()
 
     @property
-    def keys(self) -> list[str]:
-        """The fields by which the items of a list are known."""
-        return [word.removeprefix("key:") for word in self.words if word.startswith("key:")]
+    def keys(self) -> Mapping[str, Any]:
+        """The fields by which the items of a list are known, each with what it is where it is left out."""
+        return keys_of(self.words)
 
 
 Items = dict[str, tuple[Node, Any]]
@@ -115,7 +115,8 @@ class Typed:
     def _step(node: Node, item: Any) -> str:
         if "set" in node.words:
             return f"v:{compact(item)}"
-        given = item if isinstance(item, Mapping) else {}
+        defaults = {key: value for key, value in node.keys.items() if value}
+        given = defaults | dict(item) if isinstance(item, Mapping) else {}
         if missing := [key for key in node.keys if key not in given]:
             raise UntypedError(f'associative list with keys has an element that omits key field "{missing[0]}"')
         return f"k:{compact({key: given[key] for key in node.keys})}"
