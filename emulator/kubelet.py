@@ -66,6 +66,10 @@ class Kubelet:
             # It was told to start a moment ago: it will find this when it has.
             self._stopping[instance] = grace
 
+    def running(self, instance: str) -> Handle | None:
+        """An instance whose program runs now."""
+        return self._handles.get(instance)
+
     def close(self) -> None:
         """End all instances and wait until they have ended."""
         for instance in list(self._lives):

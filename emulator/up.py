@@ -114,6 +114,7 @@ class Emulator:
         who = tls.identity(options.state_dir)
         app = make_app(
             *(store, self.admission, logs),
+            running=self._kubelet.running,
             token=who.token,
             describe=lambda: {"folder": str(settings.folder)} | self._controller.describe(),
             history=lambda: history.record().encode(),

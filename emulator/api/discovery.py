@@ -26,8 +26,6 @@ VERSION: Document = {
     "platform": "linux/amd64",
 }
 
-#: All that can be done with a sub-resource.
-_READ: Final = ("get",)
 _AGGREGATED: Final = re.compile(r"application/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList")
 _SERVED: Final = (*KINDS, *REVIEWS)
 
@@ -93,7 +91,8 @@ def _resource(kind: Kind) -> Document:
         "shortNames": list(kind.short),
         "categories": list(kind.categories),
         "subresources": [
-            {"subresource": name, "responseKind": responds, "verbs": list(_READ)} for name in sub_resources(kind)
+            {"subresource": sub.name, "responseKind": responds | {"kind": sub.kind}, "verbs": list(sub.verbs)}
+            for sub in sub_resources(kind)
         ],
     }
 
@@ -112,21 +111,21 @@ def _resources(group: str, version: str) -> Document | None:
 
 
 def _entries(kind: Kind) -> Iterable[Document]:
-    yield _entry(kind, kind.plural, kind.verbs) | {
+    yield _entry(kind, kind.plural, kind.name, kind.verbs) | {
         "singularName": kind.name.lower(),
         "shortNames": list(kind.short),
         "categories": list(kind.categories),
     }
-    for name in sub_resources(kind):
-        yield _entry(kind, f"{kind.plural}/{name}", _READ)
+    for sub in sub_resources(kind):
+        yield _entry(kind, f"{kind.plural}/{sub.name}", sub.kind, sub.verbs)
 
 
-def _entry(kind: Kind, name: str, verbs: tuple[str, ...]) -> Document:
+def _entry(kind: Kind, name: str, of: str, verbs: tuple[str, ...]) -> Document:
     return {
         "name": name,
         "singularName": "",
         "namespaced": kind.namespaced,
-        "kind": kind.name,
+        "kind": of,
         "verbs": list(verbs),
     }
 

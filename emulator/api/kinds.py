@@ -1,7 +1,7 @@
 """The resources that the API serves, as rows: what Kubernetes' discovery calls APIResource."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.errors import UserError
 
@@ -124,9 +124,25 @@ _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_TYPE = {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
-def sub_resources(kind: Kind) -> tuple[str, ...]:
-    """What can be read of an object by itself."""
-    return (*(("status",) if kind.status else ()), *(("log",) if kind is POD else ()))
+class SubResource(NamedTuple):
+    """What can be asked of an object by itself; `kind` names what the question or the answer is."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...] = ("get",)
+
+
+#: Sub-resources of Pods that are not documents but streams, in both directions.
+STREAMS = {
+    name: SubResource(name, f"Pod{kind}Options", ("create", "get"))
+    for name, kind in (("exec", "Exec"), ("attach", "Attach"), ("portforward", "PortForward"))
+}
+
+
+def sub_resources(kind: Kind) -> tuple[SubResource, ...]:
+    """All of a kind's."""
+    status = (SubResource("status", kind.name),) if kind.status else ()
+    return (*status, SubResource("log", "Pod"), *STREAMS.values()) if kind is POD else status
 
 
 def by_name(word: str) -> Kind | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
 from werkzeug.exceptions import HTTPException
 
 from emulator.api import access, discovery, openapi, targets
@@ -14,14 +14,18 @@ from emulator.api.admission import Admission
 from emulator.api.answers import answer, failure, refusal
 from emulator.api.bodies import BODY_LIMIT, read_object
 from emulator.api.history import History
+from emulator.api.kinds import STREAMS
 from emulator.api.store import Object, Store
 from emulator.api.verbs import Verbs
 from emulator.errors import EmulatorError, Forbidden, NotFound
 from emulator.logs import Logs
+from emulator.runtimes.base import Running
 
 #: Names under which this API may be addressed; another `Host` means a page is being tricked into calling us.
 HOSTS = frozenset({"127.0.0.1", "localhost"})
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+#: Where an application finds the connection of its request, to take it over.
+CONNECTION = "emulator.connection"
 
 
 class Unauthorized(EmulatorError):
@@ -31,8 +35,17 @@ class Unauthorized(EmulatorError):
     reason = "Unauthorized"
 
 
+class _Handler(WSGIHandler):
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ[CONNECTION] = self.socket
+        return environ
+
+
 class ApiServer(WSGIServer):
     """Carries the application. An answer's head and body go out one by one: Nagle's algorithm would add 40 ms."""
+
+    handler_class = _Handler
 
     def handle(self, client: socket.socket, address: Any) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -44,13 +57,15 @@ def make_app(
     admission: Admission,
     logs: Logs,
     *,
+    running: Running,
     token: str,
     describe: Callable[[], Object],
     history: Callable[[], bytes],
 ) -> Flask:
     """The API as a WSGI application.
 
-    `describe` gives the document behind `/emulator/status`, `history` the lines behind `/emulator/history`.
+    `running` finds an instance that runs; `describe` gives the document behind `/emulator/status`, `history` the lines
+    behind `/emulator/history`.
     """
     app = Flask("knative-emulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
@@ -61,6 +76,7 @@ def make_app(
 
     @app.route("/", defaults={"path": ""}, methods=METHODS)
     @app.route("/<path:path>", methods=METHODS)
+    @app.route("/<path:path>", websocket=True)  # Werkzeug leads requests for a websocket nowhere else
     def serve(path: str) -> Response:
         path = path.strip("/")  # Python's client asks for /version/ and /apis/
         if path == "emulator/status":
@@ -76,6 +92,10 @@ def make_app(
         target = targets.find(path)
         if target is None:
             raise NotFound("the server could not find the requested resource")
+        if target.sub in STREAMS:
+            from emulator.api.remote import connect  # noqa: PLC0415 - what speaks websockets is paid by the first to ask
+
+            return connect(request, store.get(target.kind, target.home, target.name or ""), target.sub, logs, running)
         return verbs.do(request, target)
 
     app.register_error_handler(EmulatorError, refusal)
@@ -100,7 +120,9 @@ def _read(path: str) -> Response | None:
 def _stranger(token: str) -> Response | None:
     """What one who has no business here is told; None lets the request through."""
     host = request.host.rsplit(":", 1)[0]
-    if host not in HOSTS or request.headers.get("Origin"):
+    # Clients of websockets that are no browser name this very server as where they come from.
+    origin = request.headers.get("Origin", "")
+    if host not in HOSTS or origin not in {"", f"{request.scheme}://{request.host}"}:
         return refusal(Forbidden("this API starts processes: it answers to its own host name alone"))
     if request.path in {"/healthz", "/livez", "/readyz"}:
         return Response("ok", mimetype="text/plain")

@@ -48,7 +48,11 @@ def _target(group: str, version: str, plural: str, namespace: str | None, way: l
             return Target(kind, namespace)
         case [name] if kind.namespaced == (namespace is not None):
             return Target(kind, namespace, name)
-        case [name, sub] if kind.namespaced == (namespace is not None) and sub in sub_resources(kind):
+        case [name, sub] if kind.namespaced == (namespace is not None) and _has(kind, sub):
             return Target(kind, namespace, name, sub)
         case _:
             return None
+
+
+def _has(kind: Kind, sub: str) -> bool:
+    return any(each.name == sub for each in sub_resources(kind))

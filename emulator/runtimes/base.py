@@ -143,6 +143,10 @@ class Handle(Protocol):
         ...
 
 
+#: The instance of a name, if its program runs now.
+Running = Callable[[str], Handle | None]
+
+
 class Runtime(Protocol):
     """Starts instances. All calls are made from greenlets and must let others run while they wait."""
 
