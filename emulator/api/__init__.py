@@ -4,7 +4,7 @@ kinds.py       which resources are served, as rows
 server.py      who may call, and which part answers: discovery.py, openapi.py and access.py, or, for targets.py's paths,
                verbs.py
 verbs.py       get, list, watch, create, update, patch, delete, log
-remote.py      exec and attach: a pod's streams, over websocket.py
+remote.py      exec and attach: a pod's streams, over websocket.py; forward.py has its ports
 bodies.py      what comes in, checked; media_types.py names its formats, protobuf.py and yaml_body.py
                read two of them, patch.py and strategic.py apply changes
 core_types.py  what Secrets, ConfigMaps and Namespaces may hold

@@ -13,6 +13,7 @@ import msgspec
 from flask import Request, Response
 
 from emulator.api.answers import encode
+from emulator.api.forward import forward
 from emulator.api.store import Object
 from emulator.api.websocket import Upgrade, WebSocket
 from emulator.core.pod_template import QUEUE
@@ -45,7 +46,11 @@ def connect(request: Request, pod: Object, sub: str, logs: Logs, running: Runnin
     """Answer `exec`, `attach` or `portforward` of a pod. Raises UserError and CommandError, in a cluster's words."""
     name = pod["metadata"]["name"]
     if sub == "portforward":
-        raise _not_forwarded(pod, running(name))
+        served = running(name)
+        if served is None:
+            phase = pod.get("status", {}).get("phase", "Pending")
+            raise UserError(f"unable to forward port because pod is not running. Current status={phase}")
+        return forward(request, pod, served.address)
     container = _container(pod, request.args.get("container", ""))
     wanted = {stream for stream in ("stdin", "stdout", "stderr") if _flag(request.args, stream)}
     tty, words = _flag(request.args, "tty"), tuple(request.args.getlist("command"))
@@ -74,7 +79,7 @@ def _execute(socket: WebSocket, protocol: str, handle: Handle, command: Command,
 
     def take(stream: int, data: bytes) -> None:
         if stream in streams:
-            socket.send(bytes([stream]) + data)
+            socket.send(stream, data)
 
     try:
         running = handle.execute(command, take)
@@ -92,11 +97,8 @@ def _execute(socket: WebSocket, protocol: str, handle: Handle, command: Command,
 
 def _feed(socket: WebSocket, running: Execution, command: Command, *, closes: bool) -> None:
     """Do what the client says until it goes."""
-    channel, control = None, b""
-    for piece, complete in socket.pieces():
-        data = piece
-        if channel is None:
-            channel, data = (data[0] if data else None), data[1:]
+    control = b""
+    for channel, data, complete in socket.pieces():
         if channel == STDIN and command.stdin:
             running.write(data)
         elif channel in {RESIZE, CLOSE}:
@@ -108,7 +110,7 @@ def _feed(socket: WebSocket, running: Execution, command: Command, *, closes: bo
         elif complete and (channel, control) == (CLOSE, bytes([STDIN])) and closes:
             running.end_input()
         if complete:
-            channel, control = None, b""
+            control = b""
     running.kill()
 
 
@@ -118,7 +120,7 @@ def _attach(socket: WebSocket, log: Log, wanted: bool) -> None:
     def show() -> None:
         for line in log.read(follow=True, tail=0):
             if wanted:
-                socket.send(bytes([STDOUT]) + line.encode())
+                socket.send(STDOUT, line.encode())
 
     shows = gevent.spawn(show)
     reader = gevent.spawn(_ignore, socket)
@@ -135,7 +137,7 @@ def _ignore(socket: WebSocket) -> None:
 
 
 def _end(socket: WebSocket, status: Mapping[str, Any], reader: "gevent.Greenlet[..., None]") -> None:
-    socket.send(bytes([ERROR]) + encode({"metadata": {}, **status}))
+    socket.send(ERROR, encode({"metadata": {}, **status}))
     socket.close(reader)
 
 
@@ -173,14 +175,6 @@ def _container(pod: Object, asked: str) -> str:
         others = ", ".join(each for each in names if each != QUEUE)
         raise UserError(f"{QUEUE} is a part of the emulator, in which nothing is run: ask for {others}")
     return asked
-
-
-def _not_forwarded(pod: Object, handle: Handle | None) -> UserError:
-    where = f"http://{handle.address.host}:{handle.address.port}" if handle else "the address of one that runs"
-    return UserError(
-        f"port-forward is not served here, and not needed: this machine reaches {pod['metadata']['name']} at {where}, "
-        "and its Service at the URL that `kubectl get ksvc` shows"
-    )
 
 
 def _flag(args: Mapping[str, str], name: str) -> bool:

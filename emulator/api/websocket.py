@@ -1,4 +1,7 @@
-"""The server's end of a websocket (RFC 6455) over a request's connection: wsproto has the protocol, this the bytes."""
+"""The server's end of a websocket (RFC 6455) over a request's connection: wsproto has the protocol, this the bytes.
+
+Messages are Kubernetes' (v4.channel.k8s.io and later): the first byte of each is its channel.
+"""
 
 import contextlib
 import select
@@ -41,8 +44,19 @@ class WebSocket:
         self._sending = BoundedSemaphore()
         self._heard = time.monotonic()
 
-    def pieces(self) -> Iterator[tuple[bytes, bool]]:
-        """Messages in pieces as they come, each with whether its message ends with it; until the client is gone."""
+    def pieces(self) -> Iterator[tuple[int, bytes, bool]]:
+        """Channels and pieces of messages as they come, and whether the message ends; until the client is gone."""
+        channel = None
+        for piece, ends in self._received():
+            data = piece
+            if channel is None and data:
+                channel, data = data[0], data[1:]
+            if channel is not None:
+                yield channel, data, ends
+            if ends:
+                channel = None
+
+    def _received(self) -> Iterator[tuple[bytes, bool]]:
         with contextlib.suppress(OSError, ProtocolError):
             while data := self._stream.read1(CHUNK):
                 self._heard = time.monotonic()
@@ -57,9 +71,9 @@ class WebSocket:
                             self._send(event.response())
                             return
 
-    def send(self, message: bytes) -> None:
+    def send(self, channel: int, data: bytes) -> None:
         """Send a message; blocks while the client doesn't read."""
-        self._send(BytesMessage(message))
+        self._send(BytesMessage(bytes([channel]) + data))
 
     def watch(self, gone: Callable[[], None]) -> None:
         """Wait until the client is gone, or hasn't been heard for IDLE_SECONDS, and tell so."""

@@ -1,10 +1,12 @@
 """`kubectl exec`, `cp` and `attach`, and the Python client's, against instances that are processes."""
 
+import contextlib
 import gc
 import itertools
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from kubernetes import client, config, stream
 from running import PATIENCE, Emulator, manifest, until
 
 from emulator.api.kinds import POD
+from emulator.runtimes.process import free_port
 
 ALWAYS = {"autoscaling.knative.dev/min-scale": "1"}
 PODS = "/api/v1/namespaces/default/pods"
@@ -170,13 +173,32 @@ def test_pythons_client(python: Any, run: Kubectl, emulator: Emulator) -> None:
     gc.collect()
 
 
+def test_pythons_client_forwards_ports(python: Any, run: Kubectl, emulator: Emulator) -> None:
+    free = free_port()
+    ports = f"8080,{free}"
+    forward = stream.portforward(python.connect_get_namespaced_pod_portforward, run.pod, "default", ports=ports)
+    with contextlib.closing(forward.socket(8080)) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(b"GET /forwarded HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while data := connection.recv(4096):
+            answer += data
+    assert answer.startswith(b"HTTP/1.")
+    assert b"hello" in answer
+    until(lambda: forward.error(free))
+    assert forward.error(free) == f"failed to connect to port {free}: Connection refused"
+    forward.close()
+    until(lambda: not [each for each in threading.enumerate() if "port forward" in each.name])
+    forward.websocket.shutdown()  # once the server has said that it closes, the client leaves that to nobody
+
+
 def test_a_page_of_another_origin_gets_nothing(python: Any, run: Kubectl) -> None:
     api = python.api_client.configuration
-    path = f"{api.host}{PODS}/{run.pod}/exec?command=true&stdout=1&container=user-container"
 
-    def ask(**headers: str) -> requests.Response:
+    def ask(path: str = "exec?command=true&stdout=1&container=user-container", **headers: str) -> requests.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.get(path, headers=named, verify=api.ssl_ca_cert, timeout=PATIENCE)
+        where = f"{api.host}{PODS}/{run.pod}/{path}"
+        return requests.get(where, headers=named, verify=api.ssl_ca_cert, timeout=PATIENCE)
 
     [token] = api.api_key.values()
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -188,6 +210,10 @@ def test_a_page_of_another_origin_gets_nothing(python: Any, run: Kubectl) -> Non
     version = {"Sec_WebSocket_Version": "13", "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ=="}
     told = ask(Authorization=token, Sec_WebSocket_Protocol="base64.channel.k8s.io", **upgrade, **version).json()
     assert "ask for one of the protocols v5.channel.k8s.io, v4.channel.k8s.io" in told["message"]
+    ports = {"portforward": "at least 1 port", "portforward?ports=0": 'unable to parse "0" as a port'}
+    for path, words in ports.items():
+        told = ask(path, Authorization=token, Sec_WebSocket_Protocol="v4.channel.k8s.io").json()
+        assert words in told["message"]
 
 
 @pytest.mark.parametrize(
