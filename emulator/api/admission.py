@@ -97,6 +97,25 @@ class Admission:
             raise invalid(kind, meta["name"], "metadata.finalizers", f"{words} []string{{{found}}}")
         return self._store.update(kind, admitted, dry_run=manner.dry_run, manager=None), warnings
 
+    def replace_status(self, kind: Kind, document: Object, manner: Manner = STORED) -> Stored:
+        """Write the status that a document has, and nothing else of it; returns the object and the warnings.
+
+        Raises InvalidObject, NotFound and Conflict.
+        """
+        meta = document["metadata"]
+        stored = self._store.get(kind, meta.get("namespace", ""), meta["name"])
+        kept, dropped = prune(kind.name, document)
+        warnings = _unknown(kind, dropped, manner)
+        whole = stored | {"status": kept.get("status")}
+        try:
+            admitted = admit(kind.name, whole, stored, user=USER, config=self._config, subresource="status").object
+        except AdmissionError as error:
+            raise InvalidObject(str(error), warnings=warnings) from error
+        status = admitted.get("status", {})
+        return self._store.replace_status(
+            kind, document, status, dry_run=manner.dry_run, manager=manner.manager
+        ), warnings
+
     def apply(self, kind: Kind, document: Object) -> Stored:
         """Create, or merge with what is stored (see core.three_way), in a namespace that is made where it is missing.
 

@@ -18,8 +18,8 @@ EVERY = ("create", *REMOVE, *READ, *CHANGE)
 class Kind:
     """One served kind.
 
-    `status` says whether it has a status sub-resource, which only the controller writes; `verbs` are what a user may
-    do, `fields` what a field selector may ask for beside name and namespace.
+    `status` says whether it has a status sub-resource, which writes of the object leave alone; `verbs` are what a user
+    may do, `fields` what a field selector may ask for beside name and namespace.
     """
 
     group: str
@@ -141,7 +141,9 @@ STREAMS = {
 
 def sub_resources(kind: Kind) -> tuple[SubResource, ...]:
     """All of a kind's."""
-    status = (SubResource("status", kind.name),) if kind.status else ()
+    # Users may write the status of Knative's own kinds; the controller then writes what it is.
+    verbs = ("get", *CHANGE) if kind.group == SERVING else ("get",)
+    status = (SubResource("status", kind.name, verbs),) if kind.status else ()
     return (*status, SubResource("log", "Pod"), *STREAMS.values()) if kind is POD else status
 
 

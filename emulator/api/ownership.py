@@ -44,12 +44,12 @@ def tracked(kind: Kind, live: Object | None, new: Object, manager: str, time: st
     return _with(new, owners.updated(typed, _bare(kind, live or {}), _bare(kind, new), before, changed_by, time=time))
 
 
-def with_status(kind: Kind, live: Object, status: Object, time: str) -> Object:
-    """`live` with a status that the controller has written."""
+def with_status(kind: Kind, live: Object, status: Object, time: str, manager: str = CONTROLLER) -> Object:
+    """`live` with a status that `manager` has written."""
     new, typed = live | {"metadata": dict(live["metadata"]), "status": status}, _TYPED.get(kind)
     if typed is None:
         return new
-    writer = Manager(CONTROLLER, UPDATE, kind.api_version, "status")
+    writer = Manager(manager, UPDATE, kind.api_version, "status")
     old = {"status": live["status"]} if "status" in live else {}
     return _with(new, owners.updated(typed, old, {"status": status}, _told(live, live), writer, time=time))
 

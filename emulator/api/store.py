@@ -141,13 +141,8 @@ class Store:
         A dry run only returns what would be stored; `manager` is as for `create`. Raises NotFound, and Conflict where
         the document carries a resourceVersion or a uid that is not the stored one.
         """
-        meta = document["metadata"]
-        stored = self.get(kind, meta.get("namespace", ""), meta["name"])
+        stored = self._read_before(kind, document)
         current = stored["metadata"]
-        if meta.get("uid", current["uid"]) != current["uid"]:
-            raise _conflict(kind, current, _other_uid(meta["uid"], current))
-        if meta.get("resourceVersion", current["resourceVersion"]) != current["resourceVersion"]:
-            raise _conflict(kind, current, MODIFIED)
         replaced = copy.deepcopy(document)
         kept = {field: current[field] for field in SERVER_SET if field in current}
         replaced["metadata"] = _without_server_set(replaced["metadata"]) | kept
@@ -168,11 +163,32 @@ class Store:
         return self._put("MODIFIED", kind, replaced)
 
     def update_status(self, kind: Kind, stored: Object, status: Object) -> Object:
-        """Write the status of an object that is stored; an equal status is no change."""
+        """Write what the controller finds of an object that is stored; an equal status is no change."""
         current = self.get(kind, stored["metadata"]["namespace"], stored["metadata"]["name"])
         if current.get("status") == status:
             return current
         return self._put("MODIFIED", kind, ownership.with_status(kind, current, copy.deepcopy(status), self._now()))
+
+    def replace_status(
+        self, kind: Kind, document: Object, status: Object, *, dry_run: bool, manager: str | None
+    ) -> Object:
+        """Write the status that a user has for a document as it was read; dry run and errors are those of `update`."""
+        current = self._read_before(kind, document)
+        if current.get("status") == status:
+            return current
+        new = ownership.with_status(kind, current, copy.deepcopy(status), self._now(), manager or CONTROLLER)
+        return new if dry_run else self._put("MODIFIED", kind, new)
+
+    def _read_before(self, kind: Kind, document: Object) -> Object:
+        """What is stored of a document; raises NotFound, and Conflict where that is not what its writer has read."""
+        meta = document["metadata"]
+        stored = self.get(kind, meta.get("namespace", ""), meta["name"])
+        current = stored["metadata"]
+        if meta.get("uid", current["uid"]) != current["uid"]:
+            raise _conflict(kind, current, _other_uid(meta["uid"], current))
+        if meta.get("resourceVersion", current["resourceVersion"]) != current["resourceVersion"]:
+            raise _conflict(kind, current, MODIFIED)
+        return stored
 
     def terminate(self, kind: Kind, stored: Object) -> Object:
         """Mark an object as on its way out: it goes when what it stands for has ended, or with its last finalizer."""

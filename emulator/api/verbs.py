@@ -14,7 +14,7 @@ from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
-from emulator.api.kinds import NAMESPACE, POD, Kind
+from emulator.api.kinds import NAMESPACE, POD, REVISION, Kind, sub_resources
 from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from emulator.api.ownership import applied
 from emulator.api.selectors import selection
@@ -50,7 +50,15 @@ _VERBS = {
     ("PATCH", True, ""): "patch",
     ("DELETE", True, ""): "delete",
     ("GET", True, "status"): "get",
+    ("PUT", True, "status"): "update",
+    ("PATCH", True, "status"): "patch",
     ("GET", True, "log"): "log",
+}
+
+_NOT_ALLOWED = "the server does not allow this method on the requested resource"
+#: What to do in place of what a cluster would allow.
+_INSTEAD = {
+    (REVISION, "create"): "a Revision is not made by itself here: create the Service or the Configuration that makes it"
 }
 
 
@@ -81,8 +89,8 @@ class Verbs:
         if verb == "list" and _flag(request, "watch"):
             verb = "watch"
         nowhere = verb == "create" and target.kind.namespaced and target.namespace is None
-        if verb not in target.kind.verbs or nowhere:
-            raise WrongMethod("the server does not allow this method on the requested resource")
+        if verb not in _allowed(target) or nowhere:
+            raise WrongMethod(_INSTEAD.get((target.kind, verb), _NOT_ALLOWED))
         return self._does[verb](request, target)
 
     def _get(self, request: Request, target: Target) -> Response:
@@ -142,6 +150,8 @@ class Verbs:
 
     def _patch(self, request: Request, target: Target) -> Response:
         if request.mimetype == APPLY_PATCH:
+            if target.sub:
+                raise UnknownFormat(f"a status is not applied here: patch it with {MERGE_PATCH} or {JSON_PATCH}")
             return self._apply(request, target)
         if "force" in request.args:
             raise _options("PatchOptions", "force: Forbidden: may not be specified for non-apply patch")
@@ -168,7 +178,9 @@ class Verbs:
         return timestamp(self._store.clock.now())
 
     def _replace(self, target: Target, document: Object, manner: Manner) -> tuple[Object, tuple[str, ...]]:
-        return self._admission.replace(target.kind, check(target.kind, document, target.namespace, target.name), manner)
+        checked = check(target.kind, document, target.namespace, target.name)
+        replace = self._admission.replace_status if target.sub else self._admission.replace
+        return replace(target.kind, checked, manner)
 
     @staticmethod
     def _patched(kind: Kind, stored: Object, media_type: str, raw: bytes) -> Object:
@@ -248,6 +260,11 @@ class Verbs:
     def _shown(self, request: Request, kind: Kind, found: list[Object]) -> Response:
         include = request.args.get("includeObject", "Metadata")
         return answer(table(kind, found, self._store.version, self._store.clock.now(), include))
+
+
+def _allowed(target: Target) -> tuple[str, ...]:
+    subs = (each.verbs for each in sub_resources(target.kind) if each.name == target.sub)
+    return next(subs, target.kind.verbs)
 
 
 def _wants_table(request: Request) -> bool:

@@ -72,7 +72,10 @@ class Conditions:
         self._gating = GATING[kind]
         self._status = status or {}
         self._generation = generation
-        stored = sorted(self._status.get("conditions") or (), key=lambda c: c["lastTransitionTime"], reverse=True)
+        # A user may have written one without a time.
+        stored = sorted(
+            self._status.get("conditions") or (), key=lambda c: c.get("lastTransitionTime", ""), reverse=True
+        )
         #: By type, in the order in which they changed, newest first: that decides whose reason Ready gets.
         self._held = {condition["type"]: Condition.read(condition) for condition in stored}
         for missing in (READY, *self._gating):
@@ -113,8 +116,9 @@ class Conditions:
             said = {"type": type_, "severity": severity, **condition._asdict()}
             said = {key: value for key, value in said.items() if value}
             before = previous.get(type_, {})
-            same = said == {key: value for key, value in before.items() if key != "lastTransitionTime"}
-            conditions.append(said | {"lastTransitionTime": before["lastTransitionTime"] if same else timestamp(now)})
+            since = before.get("lastTransitionTime")
+            same = since and said == {key: value for key, value in before.items() if key != "lastTransitionTime"}
+            conditions.append(said | {"lastTransitionTime": since if same else timestamp(now)})
         merged = {**self._status, **fields, "conditions": conditions, "observedGeneration": self._generation}
         return {key: value for key, value in merged.items() if value is not None}
 

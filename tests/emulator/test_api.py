@@ -75,12 +75,11 @@ def test_admission_speaks_through_the_api(api: Api) -> None:
     ("method", "path"),
     [
         ("POST", "/api/v1/namespaces/default/pods"),
-        ("POST", "/apis/serving.knative.dev/v1/namespaces/default/revisions"),
         ("POST", "/apis/serving.knative.dev/v1/services"),
         ("PUT", KSVC),
         ("PATCH", KSVC),
         ("POST", HELLO),
-        ("PUT", HELLO + "/status"),
+        ("PUT", "/apis/apps/v1/namespaces/default/deployments/hello/status"),
         ("DELETE", "/api/v1/namespaces"),
     ],
 )
@@ -90,6 +89,12 @@ def test_a_verb_that_a_resource_does_not_know(api: Api, method: str, path: str) 
         "MethodNotAllowed",
         "the server does not allow this method on the requested resource",
     )
+
+
+def test_a_revision_is_made_by_a_configuration(api: Api) -> None:
+    refused = error(api("POST", KSVC.replace("services", "revisions"), {}))
+    words = "a Revision is not made by itself here: create the Service or the Configuration that makes it"
+    assert refused == (405, "MethodNotAllowed", words)
 
 
 def test_a_configuration_and_a_route_of_ones_own(api: Api) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 CONTAINER: Final = """
 Container
-  name!             string
+  name!             string          optional
   image             string
   command           []string
   args              []string
@@ -32,7 +32,7 @@ Container
 ContainerPort
   name              string
   hostPort          int32           refused pruned
-  containerPort!    int32
+  containerPort!    int32           optional
   protocol          string
   hostIP            string          refused pruned
 EnvVar
@@ -51,7 +51,7 @@ FieldRef
 ResourceFieldRef
   containerName     string
   resource!         string
-  divisor!          quantity
+  divisor!          quantity        optional
 KeySelector
   name              string
   key!              string
@@ -98,7 +98,7 @@ ExecAction
   command           []string
 HTTPGetAction
   path              string
-  port!             intstr
+  port!             intstr          optional
   host              string
   scheme            string
   httpHeaders       []HTTPHeader
@@ -106,11 +106,11 @@ HTTPHeader
   name!             string
   value!            string
 TCPSocketAction
-  port!             intstr
+  port!             intstr          optional
   host              string
 GRPCAction
-  port!             int32
-  service!          *string
+  port!             int32           optional
+  service!          *string         optional
 """
 
 VOLUMES: Final = """

@@ -9,13 +9,14 @@ A table is text: a line with a type's name, then its fields, one a line: name, t
       ports      []ContainerPort
       env        map string
 
-`!` after a name: written even when it is zero (no `omitempty`). `*` before a type: a pointer, so that a zero which was
-set differs from none. `any` is taken as it is. The words:
+`!` after a name: written even when it is zero (no `omitempty`); the CRD requires it, if it is not `optional`. `*`
+before a type: a pointer, so that a zero which was set differs from none. `any` is taken as it is. The words:
 
     refused            Knative's field mask leaves it out: "must not set the field(s)"
     unless-false       refused, except with the value false
     flag:KEY           refused while the feature flag KEY is Disabled
     enabled:KEY        refused unless the feature flag KEY is Enabled
+    optional           the CRD does not require it, though it is always written
     pruned             the CRD's schema lacks it: the API server drops it before any webhook sees it
     open               the CRD keeps whatever is in it
     key:NAME, set      the CRD knows the items of this list by their field NAME, by their value (see core.managed);
@@ -45,6 +46,11 @@ class FieldSchema(NamedTuple):
     pointer: bool
     always: bool
     words: frozenset[str]
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the CRD requires it."""
+        return self.always and "optional" not in self.words
 
     def is_refused(self, value: Any, flags: Flags) -> bool:
         """Whether Knative's field mask leaves this field out."""

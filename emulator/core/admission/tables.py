@@ -15,31 +15,31 @@ Service
   kind              string
   metadata          ObjectMeta      open
   spec              ServiceSpec
-  status            any
+  status            ServiceStatus
 Configuration
   apiVersion        string
   kind              string
   metadata          ObjectMeta      open
   spec              ConfigurationSpec
-  status            any
+  status            ConfigurationStatus
 Revision
   apiVersion        string
   kind              string
   metadata          ObjectMeta      open
   spec              RevisionSpec
-  status            any
+  status            RevisionStatus
 Route
   apiVersion        string
   kind              string
   metadata          ObjectMeta      open
   spec              RouteSpec
-  status            any
+  status            RouteStatus
 DomainMapping
   apiVersion        string
   kind              string
   metadata          ObjectMeta      open
   spec              DomainMappingSpec
-  status            any
+  status            DomainMappingStatus
 ServiceSpec
   template          RevisionTemplateSpec
   traffic           []TrafficTarget
@@ -64,7 +64,7 @@ KReference
   kind!             string
   namespace         string
   name!             string
-  apiVersion!       string
+  apiVersion!       string          optional
   group             string
   address           *string
 SecretTLS
@@ -162,5 +162,60 @@ SeccompProfile
   localhostProfile  *string
 """
 
-SERVING: Final = Schema.parse(_OBJECTS, _POD, CONTAINER, VOLUMES)
+_STATUS: Final = """
+ServiceStatus
+  observedGeneration int64
+  conditions        []Condition
+  annotations       map string
+  latestReadyRevisionName string
+  latestCreatedRevisionName string
+  url               *string
+  address           *Addressable
+  traffic           []TrafficTarget
+ConfigurationStatus
+  observedGeneration int64
+  conditions        []Condition
+  annotations       map string
+  latestReadyRevisionName string
+  latestCreatedRevisionName string
+RevisionStatus
+  observedGeneration int64
+  conditions        []Condition
+  annotations       map string
+  logUrl            string
+  containerStatuses []ContainerStatus
+  initContainerStatuses []ContainerStatus
+  actualReplicas    *int32
+  desiredReplicas   *int32
+RouteStatus
+  observedGeneration int64
+  conditions        []Condition
+  annotations       map string
+  url               *string
+  address           *Addressable
+  traffic           []TrafficTarget
+DomainMappingStatus
+  observedGeneration int64
+  conditions        []Condition
+  annotations       map string
+  url               *string
+  address           *Addressable
+Condition
+  type!             string
+  status!           string
+  severity          string
+  lastTransitionTime string
+  reason            string
+  message           string
+Addressable
+  name              *string
+  url               *string
+  CACerts           *string
+  audience          *string
+ContainerStatus
+  name              string
+  imageDigest       string
+"""
+
+SERVING: Final = Schema.parse(_OBJECTS, _STATUS, _POD, CONTAINER, VOLUMES)
 """The types of all kinds."""
