@@ -12,6 +12,7 @@ from emulator.core.admission.domain_mapping import domain_mapping
 from emulator.core.admission.field_error import Problem, within
 from emulator.core.admission.metadata import creator_and_modifier, names, owned_label
 from emulator.core.admission.settings import AdmissionConfig
+from emulator.core.admission.short_diff import short_diff
 from emulator.core.admission.traffic import traffic
 
 Document = Mapping[str, Any]
@@ -52,7 +53,7 @@ def route(new: Document, old: Document | None, _config: AdmissionConfig) -> Iter
 def revision_object(new: Document, old: Document | None, config: AdmissionConfig) -> Iterator[Problem]:
     """The spec of a Revision never changes, so what was admitted once is not looked at again."""
     metadata = new["metadata"]
-    if old is not None and (changes := differences(old["spec"], new["spec"])):
+    if old is not None and (changes := short_diff("RevisionSpec", old["spec"], new["spec"])):
         yield Problem("Immutable fields changed (-old +new)", ("spec",), changes)
         return
     yield from within("metadata", names(metadata))
@@ -91,17 +92,7 @@ def _own_modifier(old: Document, new: Document) -> Iterator[Problem]:
 def _name_change(old: Document, new: Document) -> Iterator[Problem]:
     """A template whose revision has a name of the user's must get a new one when anything in it changes."""
     name = new["metadata"].get("name")
-    if name and name == old["metadata"].get("name") and (changes := differences(old, new)):
-        message = "Saw the following changes without a name change (-old +new)"
-        yield Problem(message, ("metadata.name",), changes)
-
-
-def differences(old: Any, new: Any, path: str = "") -> str:
-    """What changed between two documents, one line each way; "" if nothing did."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        steps = [(f"{path}.{key}".lstrip("."), old.get(key), new.get(key)) for key in sorted({*old, *new})]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        steps = [(f"{path}[{i}]", *pair) for i, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        return "" if old == new else f"{path}:\n\t-: {old}\n\t+: {new}\n"
-    return "".join(differences(before, after, where) for where, before, after in steps)
+    if not name or name != old["metadata"].get("name"):
+        return
+    if changes := short_diff("RevisionTemplateSpec", old, new, pointer=True):
+        yield Problem("Saw the following changes without a name change (-old +new)", ("metadata.name",), changes)
