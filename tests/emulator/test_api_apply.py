@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from bare_api import HELLO, JSON, KSVC, MERGE, Api, error
+from bare_api import HELLO, JSON, KSVC, MERGE, SECRETS, Api, error
 from running import manifest
 
 from emulator.api.kinds import SERVICE
@@ -232,6 +232,19 @@ def test_kubectls_server_side_apply_goes_on_from_its_client_side_one(api: Api) -
     assert told["data"] == {"a": "2"}, "so that a client-side apply can follow"
     api.patch(MAP, {"data": {"a": "changed"}})
     assert error(apply(api, MAP, config_map({"a": "3"}), "kubectl"))[0] == 409
+
+
+def test_of_many_managers_the_oldest_become_one(api: Api) -> None:
+    api("POST", f"{SECRETS}?fieldManager=m00", {"metadata": {"name": "keys"}, "data": {"k00": "YQ=="}})
+    for number in range(1, 13):
+        api.clock.run_until(api.clock.now() + 60)
+        path = f"{SECRETS}/keys?fieldManager=m{number:02}"
+        _, now = api.patch(path, {"data": {f"k{number:02}": "YQ=="}})
+    managed = {each["manager"]: each["fieldsV1"]["f:data"] for each in now["metadata"]["managedFields"]}
+    assert list(managed) == ["ancient-changes", *(f"m{number:02}" for number in range(4, 13))]
+    assert {key for key in managed["ancient-changes"] if key != "."} == {"f:k00", "f:k01", "f:k02", "f:k03"}
+    times = [each["time"] for each in now["metadata"]["managedFields"]]
+    assert times == sorted(times)
 
 
 def test_the_list_of_managers_can_be_written_and_cleared(api: Api) -> None:

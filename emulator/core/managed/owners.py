@@ -19,6 +19,10 @@ APPLY: Final = "Apply"
 #: The manager of what nobody had been told to manage when an object was first applied.
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
 
+#: How many managers that update are told apart, and the name of those who were before them; the API server's own.
+UPDATERS: Final = 10
+ANCIENT: Final = "ancient-changes"
+
 #: What is the server's own is managed by nobody.
 _UNMANAGED: Final = frozenset(
     {
@@ -107,7 +111,29 @@ def updated(typed: Typed, live: Object, new: Object, owners: Owners, manager: Ma
     if taken:
         before = after.get(manager, Owned(frozenset(), "", ""))
         after[manager] = Owned(before.fields | taken, time, manager.api_version)
-    return after
+    return _capped(after)
+
+
+def _capped(owners: Owners) -> Owners:
+    """Owners of which no more than UPDATERS update: the oldest beyond that are one, for each version of the API.
+
+    Source: apimachinery managedfields/internal/capmanagers.go. The first of a version gives way only to a second one.
+    """
+    updaters = sorted((each for each in owners if each.operation == UPDATE), key=lambda each: (owners[each].time, each))
+    capped, firsts, over = dict(owners), dict[str, Manager](), len(updaters) - UPDATERS
+    for manager in updaters:
+        if over <= 0:
+            break
+        version = manager.api_version
+        first = firsts.setdefault(version, manager)
+        if first is manager:
+            continue
+        ancient = Manager(ANCIENT, UPDATE, version)
+        before = capped.get(ancient) or capped.pop(first)
+        own = capped.pop(manager)
+        capped[ancient] = own._replace(fields=before.fields | own.fields)
+        over -= 1
+    return capped
 
 
 def applied(
