@@ -156,11 +156,11 @@ class Controller:
         for revision in self._all():
             if revision.changed:
                 revision.changed = False
-                self._pods.update(revision.document, revision.replicas)
+                pods = self._pods.update(revision.document, revision.replicas)
                 meta = revision.document["metadata"]
                 stored = self._store.find(kinds.REVISION, meta["namespace"], meta["name"])
                 if stored and stored["metadata"]["uid"] == meta["uid"]:
-                    self._shown.revision(stored, revision)
+                    self._shown.revision(stored, revision, pods)
                 self._serving.look_at(kinds.REVISION, meta["namespace"], meta["name"])
         self._retired = [revision for revision in self._retired if not revision.gone]
 

@@ -110,6 +110,16 @@ def finalizers_updated(name: str, component: str) -> Happened:
     return Happened(NORMAL, "FinalizerUpdate", f'Updated "{name}" finalizers', component)
 
 
+def scaled(replica_set: str, was: int, replicas: int) -> Happened:
+    way = "up" if replicas > was else "down"
+    words = f"Scaled {way} replica set {replica_set} from {was} to {replicas}"
+    return Happened(NORMAL, "ScalingReplicaSet", words, "deployment-controller")
+
+
+def pod_created(name: str) -> Happened:
+    return Happened(NORMAL, "SuccessfulCreate", f"Created pod: {name}", "replicaset-controller")
+
+
 def of_configuration(before: Object, after: Object) -> Iterable[Happened]:
     """What a pass over a Configuration tells of it, from the statuses before and after."""
     component = "configuration-controller"

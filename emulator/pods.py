@@ -45,14 +45,15 @@ class Pods:
         #: What was last seen of the instances of a Revision, by its uid and their names.
         self._known: dict[str, dict[str, tuple[Phase, int, str, str]]] = {}
 
-    def update(self, revision: Object, instances: Iterable[Instance]) -> None:
-        """Store what is to be seen of a revision's instances now."""
+    def update(self, revision: Object, instances: Iterable[Instance]) -> list[str]:
+        """Store what is to be seen of a revision's instances now; returns the names of the Pods that are new."""
         namespace, uid = revision["metadata"]["namespace"], revision["metadata"]["uid"]
-        before, known = self._known.pop(uid, {}), {}
+        before, known, new = self._known.pop(uid, {}), {}, []
         for instance in instances:
             pod = self._store.find(POD, namespace, instance.name)
             if pod is None:
                 pod = self._store.create(POD, _pod(revision, instance))
+                new.append(instance.name)
             elif instance.phase is not Phase.PENDING and "nodeName" not in pod["spec"]:
                 pod = self._store.update(POD, pod | {"spec": pod["spec"] | _PLACED})
             pod = self._store.update_status(POD, pod, _status(pod, instance))
@@ -63,6 +64,7 @@ class Pods:
             self._store.delete(POD, namespace, name)
         if known:
             self._known[uid] = known
+        return new
 
 
 def _pod(revision: Object, instance: Instance) -> Object:

@@ -1,6 +1,6 @@
 """Keeps what a cluster has for each revision and Route stored: see core.revision_objects and core.ingress."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emulator.api import kinds
@@ -14,7 +14,7 @@ from emulator.core.instance import Phase
 from emulator.core.scaler import Mode
 from emulator.core.status import is_controlled_by
 from emulator.dataplane.door import Endpoint
-from emulator.events import Events, created
+from emulator.events import Events, created, pod_created, scaled
 from emulator.pods import NODE
 from emulator.revision import RevisionController
 
@@ -41,8 +41,8 @@ class Shown:
             stored = self._store.update(kind, whole)
         return stored if "status" not in wanted else self._with_status(kind, stored, wanted["status"])
 
-    def revision(self, stored: Object, living: RevisionController) -> None:
-        """Make the objects of a stored Revision say what its controller knows."""
+    def revision(self, stored: Object, living: RevisionController, pods: Iterable[str]) -> None:
+        """Make the objects of a stored Revision say what its controller knows; `pods` are those that are new."""
         facts = living.facts()
         if not self._shown or facts.image_error or facts.deployment is None:
             return
@@ -58,7 +58,7 @@ class Shown:
             timed_out=facts.deployment.timed_out,
         )
         deployment = self.put(kinds.DEPLOYMENT, made.deployment(stored, seen))
-        self.put(kinds.REPLICA_SET, made.replica_set(deployment, seen))
+        self._scale(deployment, made.replica_set(deployment, seen), pods)
         autoscaler = self.put(kinds.POD_AUTOSCALER, made.pod_autoscaler(stored, seen))
         self.put(kinds.METRIC, made.metric(stored, seen, autoscaler))
         serverless = self.put(kinds.SERVERLESS_SERVICE, made.serverless_service(stored, seen, autoscaler))
@@ -67,6 +67,16 @@ class Shown:
         for wanted, addresses in zip(made.services(stored, seen, serverless), endpoints, strict=True):
             if service := self._service(wanted, serverless):
                 self.put(kinds.ENDPOINT_SLICE, made.endpoint_slice(service, addresses))
+
+    def _scale(self, deployment: Object, wanted: Object, pods: Iterable[str]) -> None:
+        """Store the ReplicaSet of a Deployment, and tell of both what their controllers have done."""
+        meta, replicas = wanted["metadata"], wanted["spec"]["replicas"]
+        before = self._store.find(kinds.REPLICA_SET, meta["namespace"], meta["name"])
+        was = before["spec"]["replicas"] if before else 0
+        stored = self.put(kinds.REPLICA_SET, wanted)
+        if replicas != was:
+            self._events.tell(deployment, scaled(meta["name"], was, replicas))
+        self._events.tell(stored, *(pod_created(name) for name in pods))
 
     def _service(self, wanted: Object, serverless: Object) -> Object | None:
         """A Service of a revision, which users may label; None where another has its name, and keeps it."""
