@@ -4,12 +4,14 @@ Aggregated discovery (apidiscovery.k8s.io/v2, and v2beta1 of the same shape) say
 for it in their Accept header; others get the documents of each group and version.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from emulator.api.access import REVIEWS
-from emulator.api.kinds import KINDS, Kind, sub_resources
+from emulator.api.kinds import KINDS, REMOVE, Kind, sub_resources
 
 Document = dict[str, Any]
 
@@ -27,6 +29,7 @@ VERSION: Document = {
 }
 
 _AGGREGATED: Final = re.compile(r"application/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList")
+_OF_CRD: Final = (*REMOVE, "get", "list", "patch", "create", "update", "watch")
 _SERVED: Final = (*KINDS, *REVIEWS)
 
 
@@ -87,7 +90,7 @@ def _resource(kind: Kind) -> Document:
         "responseKind": responds,
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.name.lower(),
-        "verbs": list(kind.verbs),
+        "verbs": _verbs(kind),
         "shortNames": list(kind.short),
         "categories": list(kind.categories),
         "subresources": [
@@ -111,16 +114,28 @@ def _resources(group: str, version: str) -> Document | None:
 
 
 def _entries(kind: Kind) -> Iterable[Document]:
-    yield _entry(kind, kind.plural, kind.name, kind.verbs) | {
+    named = {"shortNames": list(kind.short), "categories": list(kind.categories)}
+    yield _entry(kind, kind.plural, kind.name, _verbs(kind)) | {
         "singularName": kind.name.lower(),
-        "shortNames": list(kind.short),
-        "categories": list(kind.categories),
+        **{key: words for key, words in named.items() if words},
+        **({"storageVersionHash": _storage_version_hash(kind)} if kind in KINDS else {}),
     }
     for sub in sub_resources(kind):
         yield _entry(kind, f"{kind.plural}/{sub.name}", sub.kind, sub.verbs)
 
 
-def _entry(kind: Kind, name: str, of: str, verbs: tuple[str, ...]) -> Document:
+def _storage_version_hash(kind: Kind) -> str:
+    """By which a client sees that objects are stored in another version now (apiserver's StorageVersionHash)."""
+    stored = f"{kind.group}/{kind.version}/{kind.name}"
+    return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
+
+
+def _verbs(kind: Kind) -> list[str]:
+    """In the order in which the API server names them: that of its list for a CRD, or else of the alphabet."""
+    return [verb for verb in _OF_CRD if verb in kind.verbs] if kind.is_custom else sorted(kind.verbs)
+
+
+def _entry(kind: Kind, name: str, of: str, verbs: Iterable[str]) -> Document:
     return {
         "name": name,
         "singularName": "",

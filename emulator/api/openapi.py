@@ -115,7 +115,8 @@ def _object(schema: Schema, type_: str) -> Document:
         for name, row in sorted(schema.types[type_].items())
         if "pruned" not in row.words
     }
-    return {"type": "object", "properties": properties} | _told(type_)
+    required = [name for name in properties if schema.types[type_][name].is_required]
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {}) | _told(type_)
 
 
 def _told(name: str) -> Document:

@@ -70,20 +70,24 @@ def _pod_phase(document: Object, _now: float) -> str:
     return str(waiting or document["status"]["phase"])
 
 
-def _restarts(document: Object, _now: float) -> int:
-    return sum(status["restartCount"] for status in _containers(document))
+def _restarts(document: Object, now: float) -> str:
+    """How many, and how long ago the last one of a container that had run was."""
+    told = _containers(document)
+    count = sum(status["restartCount"] for status in told)
+    ended = [status["lastState"]["terminated"]["finishedAt"] for status in told if status["lastState"]]
+    return f"{count} ({_passed(max(ended), now)} ago)" if count and ended else str(count)
 
 
 def _age(document: Object, now: float) -> str:
-    created = datetime.fromisoformat(document["metadata"]["creationTimestamp"]).timestamp()
-    return human_duration(max(0.0, now - created))
+    return _passed(document["metadata"]["creationTimestamp"], now)
+
+
+def _passed(time: str, now: float) -> str:
+    return human_duration(max(0.0, now - datetime.fromisoformat(time).timestamp()))
 
 
 def _since(field: str) -> Callable[[Object, float], str]:
-    def read(document: Object, now: float) -> str:
-        return human_duration(max(0.0, now - datetime.fromisoformat(document[field]).timestamp()))
-
-    return read
+    return lambda document, now: _passed(document[field], now)
 
 
 def _involved(document: Object, _now: float) -> str:
@@ -169,7 +173,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     kinds.POD: (
         Column("Ready", _pod_ready),
         Column("Status", _pod_phase),
-        Column("Restarts", _restarts, "integer"),
+        Column("Restarts", _restarts),
         _AGE,
     ),
     kinds.SECRET: (Column("Type", _field("type")), Column("Data", _keys, "integer"), _AGE),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from cluster_cases import apply, emulator, put
-from measured import MAY_DIFFER, Difference, Leaf, compare, leaves, recorded
+from measured import FOLDER, MAY_DIFFER, Difference, Leaf, compare, leaves, recorded
 from simulated import Simulated
 
 from emulator.api import kinds, tables
@@ -84,6 +84,9 @@ TABLES = (
     ("ready", "hello-ready-tables", "hello"),
     ("at zero", "zero-tables", "zero"),
     ("split", "split-tables", "split"),
+    ("bad traffic", "split-badtraffic-tables", "split"),
+    ("name taken", "split-byoconflict-tables", "split"),
+    ("local", "split-byoconflict-tables", "local"),
     ("crash", "bad-final-tables", "crash"),
     ("no image", "bad-final-tables", "noimage"),
     ("bad registry", "bad-final-tables", "noregistry"),
@@ -172,6 +175,70 @@ def test_tables_are_those_of_kubectl(case: str, file: str, name: str) -> None:
         assert sorted(_masked(row)[:known] for row in rows) == sorted(_masked(row)[:known] for row in expected)
         compared += 1
     assert compared > 1
+
+
+@pytest.mark.parametrize("name", ["crash", "noimage", "noregistry"])
+def test_tables_of_what_has_just_failed(name: str) -> None:
+    """But that a failure is told at once: a cluster waits for the progress deadline where a container does not stay."""
+    simulated, at = emulator(), 0.0
+    apply(simulated, f"bad-{name}-ksvc")
+    for section in recorded("tables")["bad-early"].split("== after ")[1:]:
+        seconds, _, printed = section.partition("\n")
+        simulated.run(float(seconds) - at)
+        at = float(seconds)
+        for block in re.split(r"\n(?=NAME )", printed.strip("\n")):
+            heading, *lines = _cells(block)
+            kind = kinds.by_name(_resource(lines[0][0]))
+            assert kind
+            theirs = [dict(zip(heading, line, strict=True)) for line in lines if f"/{name}" in line[0]]
+            [titles, *rows] = tables.rows(kind, simulated.store.all(kind), simulated.clock.now())
+            assert titles == heading
+            ours = [dict(zip(heading, row, strict=True)) for row in rows]
+            if kind is kinds.POD:
+                _compare_failing_pods(name, theirs, ours)
+                continue
+            [their], [our] = theirs, ours
+            if name != "noregistry":
+                reason = their.pop("REASON"), our.pop("REASON")
+                assert reason[0] in {"", "RevisionMissing", "Deploying"}
+                assert (their.pop("READY"), our.pop("READY"), bool(reason[1])) == ("Unknown", "False", True)
+            assert our == their | {"NAME": their["NAME"].partition("/")[2]}
+
+
+def _compare_failing_pods(name: str, theirs: list[dict[str, str]], ours: list[dict[str, str]]) -> None:
+    [our] = ours
+    if name == "noregistry":
+        # That there is no image is heard from the node, which must have been given an instance for it.
+        assert (theirs, our["STATUS"]) == ([], "ContainerMissing")
+        return
+    [their] = theirs
+    assert our["READY"] == their["READY"]
+    if name == "noimage":
+        # Each try to start counts as one here.
+        assert (our["STATUS"], their["RESTARTS"]) == (their["STATUS"], "0")
+        return
+    assert re.sub(r"\d+s", "-", our["RESTARTS"]) == re.sub(r"\d+s", "-", their["RESTARTS"])
+    # A cluster's says Error for a moment before it says that it waits.
+    assert our["STATUS"] == "CrashLoopBackOff"
+    assert their["STATUS"] in {"CrashLoopBackOff", "Error"}
+
+
+def test_everything_recorded_is_compared() -> None:
+    """Those that other modules take by the end of their names, and that the tables here name."""
+    objects = recorded("objects").items()
+    names = {
+        name
+        for key, stored in objects
+        for name in ([f"{key}/{at}" for at in range(len(stored))] if isinstance(stored, list) else [key])
+    }
+    # The Service of the cluster's own API server: nothing here has an address in a cluster.
+    own = {name for name in names if sample(name)["metadata"]["name"] == "kubernetes"}
+    assert {name for case in CASES.values() for name in case.samples} == names - own
+    taken = {file for _, file, _ in TABLES} | {"bad-early", "api-resources", "explain-traffic"}
+    elsewhere = {name for name in recorded("tables") if name.endswith(("-events", "-describe"))}
+    assert taken | elsewhere == set(recorded("tables"))
+    files = {re.sub(r"-(\d|step)$", "", path.name.partition(".")[0]) for path in FOLDER.iterdir()}
+    assert files == {"admission", "api", "objects", "scale-run", "tables", "ticks"}
 
 
 def _cells(text: str) -> list[list[str]]:
