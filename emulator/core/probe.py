@@ -37,6 +37,7 @@ class Check(NamedTuple):
 
     `port` 0 is the serving port, wherever that is; `host` empty is the instance. A `command` is run in the instance;
     a readiness probe asks for a connection besides, as Knative's queue-proxy does while the kubelet runs the command.
+    `service` (not None) is asked of a gRPC server instead: its health; empty is the server as a whole.
     """
 
     path: str | None
@@ -45,6 +46,7 @@ class Check(NamedTuple):
     https: bool
     headers: tuple[tuple[str, str], ...]
     command: tuple[str, ...] = ()
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Probe:
 
 
 def read_probes(documents: Mapping[str, Mapping[str, Any]], container_port: int) -> list[Probe]:
-    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, `exec`); readiness is asked in any case.
+    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, `grpc`, `exec`); readiness is asked in any case.
 
     Args:
         documents: `startup`, `readiness`, `liveness` -> the probe's object.
@@ -77,9 +79,10 @@ def read_probes(documents: Mapping[str, Mapping[str, Any]], container_port: int)
 def _read(kind: Kind, document: Mapping[str, Any], container_port: int) -> Probe:
     http = document.get("httpGet") is not None
     command = tuple((document.get("exec") or {}).get("command") or ())
-    action = document.get("httpGet" if http else "tcpSocket")
+    grpc = document.get("grpc")
+    action = document.get("httpGet" if http else "tcpSocket") if grpc is None else grpc
     if action is None and not command:
-        raise ValueError(f"The {kind} probe must be httpGet, tcpSocket or exec; others are not run here.")
+        raise ValueError(f"The {kind} probe must be httpGet, tcpSocket, grpc or exec; others are not run here.")
     action = action or {}
     port = action.get("port", 0)
     check = Check(
@@ -89,6 +92,7 @@ def _read(kind: Kind, document: Mapping[str, Any], container_port: int) -> Probe
         https=action.get("scheme", "HTTP") == "HTTPS",
         headers=tuple((it["name"], it["value"]) for it in action.get("httpHeaders") or ()),
         command=command,
+        service=None if grpc is None else grpc.get("service") or "",
     )
     # A command is the kubelet's to run, which knows no probe without a period.
     aggressive = 0.0 if kind is Kind.READINESS and not command else PERIOD

@@ -110,10 +110,6 @@ FIELDS: Final = (
     Field("containers[*].resources", _NONE, _YES, "a process that has its place takes what this machine has"),
     Field("containers[*].volumeMounts[*].mountPropagation", _NO, _NO, "mounts are private to each container"),
     Field("containers[*].volumeMounts", _NO, _YES, _OWN_FILES),
-    *(
-        Field(f"containers[*].{kind}Probe.grpc", _NO, _NO, "a probe may be httpGet, tcpSocket or exec", where=_present)
-        for kind in ("readiness", "liveness", "startup")
-    ),
     *(Field(f"containers[*].{kind}Probe", _YES, _YES) for kind in ("readiness", "liveness", "startup")),
     Field(
         *("containers[*].terminationMessagePath", _NONE, _NONE, _LAST_LINES),

@@ -10,5 +10,5 @@ Read in the order of a request:
     exchange.py     the request to the instance and the answer (call.py) back, over a connection of pool.py
     outbound.py     what instances ask of the rest of the world
     refusals.py     why a request ends without an instance's answer
-    prober.py       readiness, liveness, startup
+    prober.py       readiness, liveness, startup; grpc_health.py is the part that asks over gRPC
 """

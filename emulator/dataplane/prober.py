@@ -26,6 +26,10 @@ def ask(probe: Probe, host: str, port: int) -> str | None:
     """
     check = probe.check
     address = (check.host or host, check.port or port)
+    if check.service is not None:
+        from emulator.dataplane.grpc_health import ask_health  # noqa: PLC0415 - what speaks HTTP/2 is for who asks so
+
+        return ask_health(check.service, *address, probe.timeout)
     late = Timeout(probe.timeout)
     late.start()
     try:

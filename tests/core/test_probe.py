@@ -37,9 +37,17 @@ def test_read_with_defaults_of_kubernetes() -> None:
     assert readiness.check == Check("/x", "", 0, True, ())
 
 
+def test_read_grpc() -> None:
+    readiness, liveness = read_probes(
+        {"readiness": {"grpc": {"port": 8080}}, "liveness": {"grpc": {"port": 9, "service": "s"}}}, 8080
+    )
+    assert (readiness.check.service, readiness.check.port, readiness.period) == ("", 0, 0.0)
+    assert (liveness.check.service, liveness.check.port, liveness.period) == ("s", 9, 10.0)
+
+
 def test_what_can_not_be_asked_is_said() -> None:
-    why = r"The liveness probe must be httpGet, tcpSocket or exec; others are not run here\."
-    for document in ({"grpc": {"port": 1}}, {"exec": {"command": []}}):
+    why = r"The liveness probe must be httpGet, tcpSocket, grpc or exec; others are not run here\."
+    for document in ({"else": {"port": 1}}, {"exec": {"command": []}}):
         with pytest.raises(ValueError, match=why):
             read_probes({"liveness": document}, 8080)
 

@@ -48,6 +48,7 @@ def pod(**container: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("runtime", RuntimeName)
 def test_a_plain_manifest_is_neither_refused_nor_warned_of(runtime: RuntimeName) -> None:
     probes = {"readinessProbe": {"tcpSocket": {"port": 0}}, "livenessProbe": {"exec": {"command": ["true"]}}}
+    probes["startupProbe"] = {"grpc": {"port": 0}}
     plain = pod(**probes, env=[{"name": "A", "value": "a"}], securityContext={})
     assert not refused(plain, runtime)
     assert not [*without_effect_in(plain, runtime)]
@@ -58,7 +59,6 @@ def test_a_plain_manifest_is_neither_refused_nor_warned_of(runtime: RuntimeName)
     [
         (pod(volumeMounts=[{"name": "v", "mountPath": "/v"}]), "containers[0].volumeMounts"),
         (pod(ports=[{"containerPort": 80, "name": "h2c"}]), "containers[0].ports[0].name"),
-        (pod(livenessProbe={"grpc": {}}), "containers[0].livenessProbe.grpc"),
         (pod(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]), "env[0].valueFrom"),
         (pod(resources={"limits": {"nvidia.com/gpu": "1"}}), "containers[0].resources.limits"),
         ({"containers": [*pod()["containers"], *pod()["containers"]]}, "containers can't be had in a process"),
