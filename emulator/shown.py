@@ -12,6 +12,7 @@ from emulator.core.domain_mapping import Host
 from emulator.core.ingress import Way, ingress, mapping_ingress
 from emulator.core.instance import Phase
 from emulator.core.scaler import Mode
+from emulator.core.shown_conditions import stamped
 from emulator.core.status import is_controlled_by
 from emulator.dataplane.door import Endpoint
 from emulator.events import Events, created, pod_created, scaled
@@ -113,7 +114,7 @@ class Shown:
         whole = dict(status)
         if "conditions" in whole:
             before = stored.get("status", {}).get("conditions", ())
-            whole["conditions"] = made.stamped(whole["conditions"], before, self._store.clock.now())
+            whole["conditions"] = stamped(whole["conditions"], before, self._store.clock.now())
         if kind.counts_generations:
             whole["observedGeneration"] = stored["metadata"]["generation"]
         return self._store.update_status(kind, stored, whole)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from emulator.core import annotations as keys
-from emulator.core.conditions import timestamp
 from emulator.core.decider import ScalingSpec
 from emulator.core.naming import SUFFIX_LENGTH, SUFFIX_LETTERS, RevisionNames
 from emulator.core.pod_template import (
@@ -273,27 +272,6 @@ def _endpoint(address: Address, namespace: str, *, public: bool) -> Object:
         "conditions": {"ready": True} | ({} if public else {"serving": True, "terminating": False}),
         "nodeName": address.node,
     } | ({"targetRef": pod} if address.pod else {})
-
-
-def stamped(conditions: Mapping[str, Condition], before: Iterable[Mapping[str, Any]], now: float) -> list[Object]:
-    """Conditions as they are stored, sorted; a time moves when something else of its condition does."""
-    old = {each["type"]: each for each in before}
-    found = []
-    for type_, condition in sorted(conditions.items()):
-        said = {"type": type_, "status": condition.status, "reason": condition.reason, "message": condition.message}
-        said = {key: value for key, value in said.items() if value}
-        if type_ == "ActivatorEndpointsPopulated":
-            said["severity"] = "Info"
-        times = (
-            ("lastTransitionTime", "lastUpdateTime")
-            if type_ in {"Available", "Progressing"}
-            else ("lastTransitionTime",)
-        )
-        was = old.get(type_, {})
-        same = said == {key: value for key, value in was.items() if key not in times}
-        since = timestamp(condition.since or now)
-        found.append(said | {time: was[time] if same and time in was else since for time in times})
-    return found
 
 
 def _service(meta: Object, type_: str, spec: Object) -> Object:
