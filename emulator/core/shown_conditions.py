@@ -24,9 +24,8 @@ def stamped(
         said = {key: value for key, value in said.items() if value}
         if type_ == "ActivatorEndpointsPopulated":
             said["severity"] = "Info"
-        times = ("lastTransitionTime",)
-        if type_ in {"Available", "Progressing"}:
-            times = ("lastTransitionTime", "lastUpdateTime")
+        of_deployment = ("lastUpdateTime",) if type_ in {"Available", "Progressing"} else ()
+        times = ("lastTransitionTime", *of_deployment)
         was = old.get(type_, {})
         same = said == {key: value for key, value in was.items() if key not in times}
         since = timestamp(condition.since or now)
