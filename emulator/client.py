@@ -89,9 +89,9 @@ class Client:
         """Raises NotFound."""
         self._call("DELETE", self._path(kind, namespace, name))
 
-    def logs(self, namespace: str, pod: str, *, follow: bool, tail: int | None) -> Iterator[str]:
-        """Lines of one instance; with `follow` until it has ended."""
-        query = f"?follow={str(follow).lower()}" + ("" if tail is None else f"&tailLines={tail}")
+    def logs(self, namespace: str, pod: str, container: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Lines of one container of an instance; with `follow` until it has ended."""
+        query = f"?container={container}&follow={str(follow).lower()}" + ("" if tail is None else f"&tailLines={tail}")
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log{query}"
         response = self._call("GET", path, stream=True, timeout=(TIMEOUT, None))
         yield from response.iter_lines(decode_unicode=True)

@@ -18,7 +18,7 @@ from emulator.core import annotations as keys
 from emulator.core.clock import Clock
 from emulator.core.environment import Lookup, environment
 from emulator.core.pod_template import pod_template
-from emulator.core.resources import RevisionSpec, revision_spec
+from emulator.core.resources import Container, RevisionSpec, revision_spec
 from emulator.core.revision import RevisionKey
 from emulator.core.scheduling import ENDLESS, Amounts, requests_of, total
 from emulator.core.scheduling import Node as Capacity
@@ -217,35 +217,33 @@ class Controller:
 
     def _launch(self, key: RevisionKey, spec: RevisionSpec, revision: Object, instance: str) -> Launch:
         """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""
-        container, labels = spec.serving, revision["metadata"]["labels"]
+        labels, lookup = revision["metadata"]["labels"], partial(self._lookup, key.namespace)
         contract = {
             "K_SERVICE": labels.get(keys.SERVICE_LABEL, ""),
             "K_CONFIGURATION": labels[keys.CONFIGURATION_LABEL],
             "K_REVISION": key.name,
         }
-        probes = {
-            kind: probe
-            for kind, probe in (
-                ("readiness", container.readiness_probe),
-                ("liveness", container.liveness_probe),
-                ("startup", container.startup_probe),
+        files = volume_files(revision["spec"], lookup)
+
+        def launch(container: Container, port: int, **beside: Any) -> Launch:
+            return Launch(
+                instance,
+                key,
+                container.image,
+                container.command,
+                container.args,
+                self._resolve(container.document, lookup) | contract,
+                container.working_dir,
+                port,
+                container.probes,
+                container.document,
+                revision["spec"],
+                files,
+                **beside,
             )
-            if probe
-        }
-        return Launch(
-            instance,
-            key,
-            container.image,
-            container.command,
-            container.args,
-            self._resolve(container.document, partial(self._lookup, key.namespace)) | contract,
-            container.working_dir,
-            spec.port,
-            probes,
-            container.document,
-            revision["spec"],
-            volume_files(revision["spec"], partial(self._lookup, key.namespace)),
-        )
+
+        sidecars = tuple(launch(each, 0, sidecar=each.name) for each in spec.sidecars)
+        return launch(spec.serving, spec.port, sidecars=sidecars)
 
     def _lookup(self, namespace: str, kind: str, name: str) -> Object | None:
         return self._store.find(kinds.SECRET if kind == "Secret" else kinds.CONFIG_MAP, namespace, name)

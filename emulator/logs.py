@@ -1,14 +1,14 @@
-"""What instances print: the last lines of each, and whoever follows them."""
+"""What containers print: the last lines of each, and whoever follows them."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from gevent.event import Event
 
-#: Lines kept of one instance. Enough to see a crash and the requests before it; 1,000 lines are about 200 kB.
+#: Lines kept of one container. Enough to see a crash and the requests before it; 1,000 lines are about 200 kB.
 LINES_KEPT = 1000
-#: Instances whose lines are kept, the gone ones included: the newest that a person would ask about.
-INSTANCES_KEPT = 200
+#: Containers whose lines are kept, the gone ones included: the newest that a person would ask about.
+LOGS_KEPT = 200
 
 
 class Log:
@@ -51,19 +51,19 @@ class Log:
 
 
 class Logs:
-    """The logs of all instances, by instance name."""
+    """The logs of all instances, by the instance's name and that of a sidecar ("" is its serving container)."""
 
     def __init__(self) -> None:
-        self._logs: OrderedDict[str, Log] = OrderedDict()
+        self._logs: OrderedDict[tuple[str, str], Log] = OrderedDict()
 
-    def open(self, instance: str) -> Log:
-        """The log of an instance; a restarted one goes on in the same log."""
-        log = self._logs.get(instance)
+    def open(self, instance: str, sidecar: str = "") -> Log:
+        """The log of a container; a restarted one goes on in the same log."""
+        log = self._logs.get((instance, sidecar))
         if log is None or log.closed:
-            log = self._logs[instance] = Log()
-            while len(self._logs) > INSTANCES_KEPT:
+            log = self._logs[instance, sidecar] = Log()
+            while len(self._logs) > LOGS_KEPT:
                 self._logs.popitem(last=False)[1].close()
         return log
 
-    def find(self, instance: str) -> Log | None:
-        return self._logs.get(instance)
+    def find(self, instance: str, sidecar: str = "") -> Log | None:
+        return self._logs.get((instance, sidecar))

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from emulator.core.environment import UnresolvedReference
-from emulator.core.instance import ALIVE, Instance, Phase, Signal, surplus
+from emulator.core.instance import ALIVE, Instance, Life, Phase, Signal, surplus
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS, RevisionNames
 from emulator.core.revision import RevisionKey
 from emulator.core.scheduling import UNSCHEDULABLE, Amounts
@@ -92,17 +92,20 @@ class Replicas:
         instance = self._instances.get(report.instance)
         if instance is None:
             return False
-        if not instance.signal(report.signal, now):
-            if instance.phase is Phase.STARTING and instance.exit_code is None:
-                # Not ready yet is no news, but why it isn't is what a person who waits wants to know.
-                instance.message = report.message
-            return True
-        instance.message = report.message
-        if report.signal is Signal.PROBE_OK:
-            instance.host, instance.port = report.host, report.port
-            instance.exit_code, instance.reason = None, ""
+        if report.sidecar:
+            _believe(instance.sidecars[report.sidecar], report, now)
+            # The serving container has nothing new to tell, but what all come to may be new.
+            message = "" if instance.readiness is Signal.PROBE_OK else instance.message
+            report = report._replace(message=message, signal=instance.readiness)
         elif report.signal is Signal.EXITED:
-            instance.exit_code, instance.reason = report.exit_code, report.reason
+            instance.answers = False
+            for each in instance.sidecars.values():
+                each.signal(Signal.EXITED, now)
+        else:
+            instance.answers = report.signal is Signal.PROBE_OK
+            instance.host, instance.port = report.host or instance.host, report.port or instance.port
+            report = report._replace(signal=instance.readiness)
+        _believe(instance, report, now)
         return True
 
     def evict(self, name: str, now: float) -> bool:
@@ -135,23 +138,30 @@ class Replicas:
             instance.reason, instance.message = UNSCHEDULABLE, why
         else:
             instance.signal(Signal.SCHEDULED, now)
-            self._start(instance.name, now)
+            self._start(instance, now)
 
-    def _start(self, name: str, now: float) -> None:
+    def _start(self, instance: Instance, now: float, sidecar: str = "") -> None:
+        """Start all of an instance, or one sidecar of it anew."""
         try:
-            launch = self._launch(name)
+            launch = self._launch(instance.name)
         except UnresolvedReference as error:
-            self.take(Report(name, Signal.EXITED, message=str(error), reason="CreateContainerConfigError"), now)
-        else:
-            self._node.start(launch)
+            why, reason = str(error), "CreateContainerConfigError"
+            self.take(Report(instance.name, Signal.EXITED, message=why, reason=reason, sidecar=sidecar), now)
+            return
+        for each in launch.sidecars:
+            instance.sidecars.setdefault(each.sidecar, Life(since=now, started=now))
+        self._node.start(next(each for each in (launch, *launch.sidecars) if each.sidecar == sidecar))
 
     def _act_on(self, instance: Instance, now: float) -> float:
         match instance.phase:
             case Phase.BACK_OFF if now >= instance.retry_at:
-                instance.signal(Signal.RETRY, now)
-                self._start(instance.name, now)
+                for each in (instance, *instance.sidecars.values()):
+                    each.signal(Signal.RETRY, now)
+                self._start(instance, now)
             case Phase.BACK_OFF:
                 return instance.retry_at
+            case Phase.STARTING | Phase.READY | Phase.UNREADY:
+                return self._restart_sidecars(instance, now)
             case Phase.DRAINING:
                 # The endpoint left the data plane with the phase, so what is in hand can only become less.
                 if self._plane.in_flight(instance.name) and now - instance.since < self._timeout:
@@ -165,5 +175,27 @@ class Replicas:
                 pass
         return float("inf")
 
+    def _restart_sidecars(self, instance: Instance, now: float) -> float:
+        waiting = [(name, life) for name, life in instance.sidecars.items() if life.phase is Phase.BACK_OFF]
+        for name, life in waiting:
+            if now >= life.retry_at:
+                life.signal(Signal.RETRY, now)
+                self._start(instance, now, name)
+        return min((life.retry_at for _, life in waiting if life.phase is Phase.BACK_OFF), default=float("inf"))
+
     def _letters(self, count: int) -> str:
         return "".join(self._rng.choices(SUFFIX_LETTERS, k=count))
+
+
+def _believe(life: Life, report: Report, now: float) -> None:
+    """Let a container's life follow what was reported of it."""
+    if not life.signal(report.signal, now):
+        if life.phase is Phase.STARTING and life.exit_code is None:
+            # Not ready yet is no news, but why it isn't is what a person who waits wants to know.
+            life.message = report.message
+        return
+    life.message = report.message
+    if report.signal is Signal.PROBE_OK:
+        life.exit_code, life.reason = None, ""
+    elif report.signal is Signal.EXITED:
+        life.exit_code, life.reason = report.exit_code, report.reason

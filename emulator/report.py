@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -13,6 +13,7 @@ from emulator.api import kinds
 from emulator.api.kinds import Kind
 from emulator.api.tables import rows
 from emulator.client import Client
+from emulator.core.pod_template import QUEUE
 from emulator.core.scheduling import NO_NODE
 from emulator.errors import NotFound, UserError
 
@@ -150,10 +151,25 @@ def failure(document: Object, timeout: float, status: Object) -> str:
     return f"{title} was not ready within {timeout:g} s: {waiting}; see `knative-emulator logs {meta['name']}`"
 
 
+#: Containers of a Pod whose serving one has nothing beside it but the queue-proxy.
+_ALONE = 2
+
+
+class Source(NamedTuple):
+    """A container that prints, and whether it is `alone` in its instance."""
+
+    pod: str
+    container: str
+    alone: bool
+
+
 def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail: int | None) -> None:
-    """Print the lines of a Service's, a Revision's or one instance's log; several are told apart by their names."""
-    pods = pods_of(client, namespace, name)
-    if not pods and not follow:
+    """Print the lines of a Service's, a Revision's or one instance's log; several are told apart by their names.
+
+    Of an instance with several containers all are printed.
+    """
+    sources = logs_of(client, namespace, name)
+    if not sources and not follow:
         known = kinds.SERVICE, kinds.CONFIGURATION, kinds.REVISION
         if all(name not in (d["metadata"]["name"] for d in client.items(kind, namespace)) for kind in known):
             raise NotFound(
@@ -161,37 +177,42 @@ def print_logs(client: Client, namespace: str, name: str, *, follow: bool, tail:
             )
         raise UserError(f"{name} is at zero: there is no instance to read from; -f waits for the next one")
     if not follow:
-        for pod in pods:
-            _print_lines(client, namespace, pod, prefix=len(pods) > 1, follow=False, tail=tail)
+        for source in sources:
+            _print_lines(client, namespace, source, prefix=len(sources) > 1, follow=False, tail=tail)
         return
-    seen: set[str] = set()
+    seen: set[Source] = set()
     while True:
-        for pod in [pod for pod in pods if pod not in seen]:
-            seen.add(pod)
+        for source in [source for source in sources if source not in seen]:
+            seen.add(source)
             threading.Thread(
                 target=_print_lines,
-                args=(client, namespace, pod),
+                args=(client, namespace, source),
                 kwargs={"prefix": True, "follow": True, "tail": tail},
                 daemon=True,
             ).start()
         time.sleep(POLL)
-        pods = pods_of(client, namespace, name)
+        sources = logs_of(client, namespace, name)
 
 
-def pods_of(client: Client, namespace: str, name: str) -> list[str]:
-    """The names of a Service's, a Configuration's or a Revision's instances, or of the one of that name."""
+def logs_of(client: Client, namespace: str, name: str) -> list[Source]:
+    """What prints of a Service's, a Configuration's or a Revision's instances, or of the one of that name."""
     # A Service's Configuration has the name of the Service.
     keys = ("serving.knative.dev/configuration", "serving.knative.dev/revision")
     return [
-        pod["metadata"]["name"]
+        Source(pod["metadata"]["name"], container["name"], len(pod["spec"]["containers"]) <= _ALONE)
         for pod in client.items(kinds.POD, namespace)
+        for container in pod["spec"]["containers"]
+        if container["name"] != QUEUE
         if name == pod["metadata"]["name"] or name in (pod["metadata"]["labels"].get(key) for key in keys)
     ]
 
 
-def _print_lines(client: Client, namespace: str, pod: str, *, prefix: bool, follow: bool, tail: int | None) -> None:
-    for line in client.logs(namespace, pod, follow=follow, tail=tail):
-        _say(f"[{pod}] {line}" if prefix else line)
+def _print_lines(
+    client: Client, namespace: str, source: Source, *, prefix: bool, follow: bool, tail: int | None
+) -> None:
+    who = source.pod if source.alone else f"{source.pod}/{source.container}"
+    for line in client.logs(namespace, source.pod, source.container, follow=follow, tail=tail):
+        _say(f"[{who}] {line}" if prefix else line)
 
 
 def _print_revision(revision: Object) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from emulator.core.annotations import ROUTING_STATE_LABEL
 from emulator.core.conditions import TRUE, Condition, Conditions
-from emulator.core.instance import Instance, Phase
+from emulator.core.instance import Life, Phase
+from emulator.core.resources import revision_spec
 from emulator.core.revision_status import (
     DEADLINE_EXCEEDED,
     RESOURCES,
@@ -74,9 +75,9 @@ class RevisionController:
     def facts(self) -> RevisionFacts:
         """What the status of the Revision is made of, as of the last step."""
         instances = list(self.replicas)
-        failed = next((i for i in instances if i.reason or i.exit_code is not None), None)
+        name, failed = next(filter(None, (i.failure for i in instances)), ("", None))
         if failed is not None and failed.reason == "ContainerMissing":
-            self._image_error = unable_to_fetch(self.document["spec"]["containers"][0]["image"], failed.message)
+            self._image_error = unable_to_fetch(revision_spec(self.document).container(name).image, failed.message)
         elif failed is not None or self.replicas.ready:
             self._image_error = ""
         if self._image_error:
@@ -119,7 +120,7 @@ class RevisionController:
         if self._stopping:
             replicas.wanted = 0
             self.due = replicas.act(now)
-            self._look(*(i.state for i in replicas))
+            self._look(*(i.states for i in replicas))
             return
         ready = replicas.ready
         self.scaler.step(ready, now)
@@ -134,7 +135,7 @@ class RevisionController:
             outcome.activators,
             outcome.mode,
             replicas.wanted,
-            *(i.state for i in replicas),
+            *(i.states for i in replicas),
         )
         backend = replace(
             self._backend,
@@ -151,7 +152,7 @@ class RevisionController:
         self._seen = seen
 
 
-def _failure(failed: Instance | None) -> Failure | None:
+def _failure(failed: Life | None) -> Failure | None:
     if failed is None:
         return None
     if failed.phase is Phase.PENDING:

@@ -15,6 +15,7 @@ from emulator.core.conditions import timestamp
 from emulator.core.core_service import NO_EFFECT
 from emulator.core.gotext import quote
 from emulator.core.naming import LONGEST_NAME, SUFFIX_LENGTH, SUFFIX_LETTERS
+from emulator.core.resources import serving_container
 from emulator.core.support import RuntimeName, without_effect_in
 from emulator.core.three_way import applied
 from emulator.core.vocabulary import NO_CERTIFICATES, without_effect
@@ -165,7 +166,7 @@ class Admission:
     def _not_had(self, pod: Object | None, where: str) -> Iterator[str]:
         """What the runtime does without. A Revision comes from a template, of which it was told already."""
         if pod and where and self._runtime_for:
-            yield from without_effect_in(pod, self._runtime_for(pod["containers"][0]["image"]))
+            yield from without_effect_in(pod, self._runtime_for(serving_container(pod["containers"])["image"]))
 
     def _tracked(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Object:
         """Nobody manages what admission fills in: managers are told before."""

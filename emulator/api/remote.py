@@ -16,7 +16,7 @@ from emulator.api.answers import encode
 from emulator.api.forward import forward
 from emulator.api.store import Object
 from emulator.api.websocket import Upgrade, WebSocket
-from emulator.core.pod_template import QUEUE
+from emulator.core.pod_template import QUEUE, sidecar_in
 from emulator.errors import CommandError, UserError
 from emulator.logs import Log, Logs
 from emulator.runtimes.base import STDERR, STDOUT, Command, Execution, Handle, Running
@@ -46,7 +46,7 @@ def connect(request: Request, pod: Object, sub: str, logs: Logs, running: Runnin
     """Answer `exec`, `attach` or `portforward` of a pod. Raises UserError and CommandError, in a cluster's words."""
     name = pod["metadata"]["name"]
     if sub == "portforward":
-        served = running(name)
+        served = running(name, "")
         if served is None:
             phase = pod.get("status", {}).get("phase", "Pending")
             raise UserError(f"unable to forward port because pod is not running. Current status={phase}")
@@ -62,7 +62,8 @@ def connect(request: Request, pod: Object, sub: str, logs: Logs, running: Runnin
         raise UserError("you must specify at least one command for the exec")
     if not pod["spec"].get("nodeName"):
         raise UserError(f"pod {name} does not have a host assigned")
-    handle, log = running(name), logs.find(name)
+    sidecar = sidecar_in(pod, container)
+    handle, log = running(name, sidecar), logs.find(name, sidecar)
     if handle is None or log is None:
         raise CommandError(f'unable to upgrade connection: container not found ("{container}")')
     if request.method == "POST":

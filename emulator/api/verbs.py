@@ -24,6 +24,7 @@ from emulator.api.tables import table
 from emulator.api.targets import Target
 from emulator.core.conditions import timestamp
 from emulator.core.gotext import quote
+from emulator.core.pod_template import DEFAULT_CONTAINER, QUEUE, sidecar_in
 from emulator.errors import Expired, Forbidden, UnknownFormat, Unprocessable, UserError, WrongMethod
 from emulator.logs import Logs
 
@@ -237,12 +238,14 @@ class Verbs:
     def _log(self, request: Request, target: Target) -> Response:
         pod = self._store.get(POD, target.home, target.name or "")
         names = [container["name"] for container in pod["spec"]["containers"]]
-        container = request.args.get("container") or names[0]
+        container = request.args.get("container") or pod["metadata"]["annotations"][DEFAULT_CONTAINER]
         if container not in names:
             raise UserError(f"container {container} is not valid for pod {target.name}")
         if _flag(request, "previous"):
             raise UserError(f'previous terminated container "{container}" in pod "{target.name}" not found')
-        found = self._logs.find(target.name or "")
+        if container == QUEUE:
+            return Response(mimetype="text/plain")  # it is no container of its own, and prints nothing
+        found = self._logs.find(target.name or "", sidecar_in(pod, container))
         if found is None:
             raise UserError(f'container "{container}" in pod "{target.name}" is waiting to start: ContainerCreating')
         text = found.read(follow=_flag(request, "follow"), tail=_number(request, "tailLines"))

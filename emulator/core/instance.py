@@ -1,4 +1,4 @@
-"""The life of one instance, as a table; when a crashed one starts again; which ones start or go.
+"""The life of one instance and of its containers, as a table; when a crashed one starts again; which ones start or go.
 
 Sources: the kubelet's container restarts (back-off 10 s, doubled up to 300 s, forgotten after 10 min without a crash,
 the first restart at once) and the replica set controller's ranking of pods to delete.
@@ -16,7 +16,7 @@ BACK_OFF_RESET = 600.0
 
 
 class Phase(StrEnum):
-    """Where an instance is in its life."""
+    """Where an instance, or a container of it, is in its life."""
 
     PENDING = "Pending"
     STARTING = "Starting"
@@ -69,21 +69,16 @@ ALIVE = frozenset({Phase.PENDING, Phase.STARTING, Phase.READY, Phase.UNREADY, Ph
 _DELETE_ORDER = (Phase.PENDING, Phase.BACK_OFF, Phase.STARTING, Phase.UNREADY, Phase.READY)
 
 
-@dataclass(slots=True)
-class Instance:
-    """One replica of a revision. Times are Unix seconds; `since` is when the phase began.
+@dataclass(slots=True, kw_only=True)
+class Life:
+    """What becomes of a container. Times are Unix seconds; `since` is when the phase began.
 
-    It is pending until it has its place on the node, which it got at `scheduled`.
-    `exit_code`, `reason` and `message` tell of the last failure, until the instance is ready again.
+    It is pending until its instance has a place on the node, which that got at `scheduled`.
+    `exit_code`, `reason` and `message` tell of the last failure, until the container is ready again.
     """
 
-    name: str
-    revision: RevisionKey
-    created: float
-    phase: Phase = Phase.PENDING
-    since: float = field(default=0.0)
-    host: str = ""
-    port: int = 0
+    phase: Phase = Phase.STARTING
+    since: float = 0.0
     restarts: int = 0
     back_off: float = 0.0
     scheduled: float = 0.0
@@ -111,19 +106,53 @@ class Instance:
     @property
     def state(self) -> tuple[object, ...]:
         """What others tell of it: it changes when there is something new to tell."""
-        return (self.name, self.phase, self.restarts, self.exit_code, self.reason, self.message)
+        return (self.phase, self.restarts, self.exit_code, self.reason, self.message)
 
     @property
     def retry_at(self) -> float:
-        """When an instance in back-off starts again."""
+        """When a container in back-off starts again."""
         return self.since + self.back_off
 
 
-def next_back_off(instance: Instance, now: float) -> float:
+@dataclass(slots=True)
+class Instance(Life):
+    """One replica of a revision: its life is that of its serving container, with which all others start and end.
+
+    It is ready when all are; `answers` says whether the serving one is. `sidecars` are the others, by name.
+    """
+
+    name: str
+    revision: RevisionKey
+    created: float
+    phase: Phase = field(default=Phase.PENDING, kw_only=True)
+    host: str = ""
+    port: int = 0
+    answers: bool = False
+    sidecars: dict[str, Life] = field(default_factory=dict)
+
+    @property
+    def readiness(self) -> Signal:
+        """What its containers come to."""
+        ready = self.answers and all(each.phase is Phase.READY for each in self.sidecars.values())
+        return Signal.PROBE_OK if ready else Signal.PROBE_FAILED
+
+    @property
+    def failure(self) -> tuple[str, Life] | None:
+        """A container that has failed, and by what name: "" is the serving one."""
+        lives = ("", self), *self.sidecars.items()
+        return next((each for each in lives if each[1].reason or each[1].exit_code is not None), None)
+
+    @property
+    def states(self) -> tuple[object, ...]:
+        """The same as `state`, of all containers."""
+        return (self.name, self.answers, *self.state, *(each.state for each in self.sidecars.values()))
+
+
+def next_back_off(life: Life, now: float) -> float:
     """Seconds to wait before the restart after a crash at `now`: 0, 10, 20, ... 300."""
-    if instance.restarts == 0 or now - instance.started >= BACK_OFF_RESET:
+    if life.restarts == 0 or now - life.started >= BACK_OFF_RESET:
         return 0.0
-    return min(max(instance.back_off * 2, BACK_OFF_START), BACK_OFF_LIMIT)
+    return min(max(life.back_off * 2, BACK_OFF_START), BACK_OFF_LIMIT)
 
 
 def surplus(instances: Iterable[Instance], wanted: int) -> list[Instance]:

@@ -14,6 +14,8 @@ from emulator.core.resources import RevisionSpec, revision_spec
 Object = dict[str, Any]
 
 QUEUE: Final = "queue-proxy"
+#: Annotation of a Pod that names its serving container.
+DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 QUEUE_IMAGE: Final = "knative-emulator/queue-proxy"
 #: Ports of the queue-proxy: requests in HTTP/1.1 and in HTTP/2, the same with TLS, its own metrics and the container's.
 HTTP_PORT, HTTP2_PORT, HTTPS_PORT, AUTO_METRIC_PORT, USER_METRIC_PORT = 8012, 8013, 8112, 9090, 9091
@@ -88,11 +90,16 @@ def pod_template(revision: Mapping[str, Any]) -> Object:
         "terminationGracePeriodSeconds": spec.timeout,
     }
     containers = [_container(each, revision, spec) for each in document["containers"]]
-    shown = {"kubectl.kubernetes.io/default-container": spec.serving.name}
+    shown = {DEFAULT_CONTAINER: spec.serving.name}
     return {
         "metadata": {"annotations": shown | annotations(revision), "labels": labels(revision)},
         "spec": defaults | own | {"containers": [*containers, _queue_proxy(revision, spec)]},
     }
+
+
+def sidecar_in(pod: Object, container: str) -> str:
+    """By what name an instance knows a container of its Pod: its own for a sidecar, "" for the serving one."""
+    return "" if container == pod["metadata"]["annotations"][DEFAULT_CONTAINER] else container
 
 
 def _container(document: Object, revision: Mapping[str, Any], spec: RevisionSpec) -> Object:
@@ -195,7 +202,7 @@ def _variable(name: str, value: str) -> Object:
 
 def _probe(spec: RevisionSpec) -> str:
     """The readiness probe that the queue-proxy asks in the container's stead, as it is told: at the local host."""
-    probe = spec.serving.readiness_probe or {}
+    probe = spec.serving.probes.get("readiness", {})
     told: Object = {}
     for action, fields in probe.items():
         if action in {"httpGet", "tcpSocket", "grpc"}:

@@ -63,16 +63,18 @@ class Probe:
 
 
 def read_probes(documents: Mapping[str, Mapping[str, Any]], container_port: int) -> list[Probe]:
-    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, `grpc`, `exec`); readiness is asked in any case.
+    """Probes by kind as a manifest has them (`httpGet`, `tcpSocket`, `grpc`, `exec`).
 
     Args:
         documents: `startup`, `readiness`, `liveness` -> the probe's object.
-        container_port: the serving port as the container knows it; a name of a port means this one too.
+        container_port: the serving port as the container knows it; a name of a port means this one too. 0 is a
+            container that has none, of which readiness is not asked unless a probe says how.
 
     Raises:
         ValueError: a probe asks something else.
     """
-    documents = {Kind.READINESS: {"tcpSocket": {"port": 0}}} | dict(documents)
+    if container_port:
+        documents = {Kind.READINESS: {"tcpSocket": {"port": 0}}} | dict(documents)
     return [_read(kind, documents[kind], container_port) for kind in Kind if kind in documents]
 
 
@@ -119,6 +121,8 @@ class _Course:
 class Health:
     """All probes of one container since its start, and which is to be asked next.
 
+    Without a readiness probe it is ready as soon as it has started.
+
     Args:
         probes: of each kind at most one.
         started: when the container started, in seconds of the clock that `now` is of.
@@ -126,6 +130,16 @@ class Health:
 
     def __init__(self, probes: list[Probe], started: float) -> None:
         self._courses = {probe.kind: _Course(probe, started + probe.initial_delay) for probe in probes}
+
+    @property
+    def is_ready_at_once(self) -> bool:
+        """Whether it is ready without being asked."""
+        return Kind.READINESS not in self._courses and Kind.STARTUP not in self._courses
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to ask."""
+        return any(kind is not Kind.STARTUP or course.passed is None for kind, course in self._courses.items())
 
     def next(self) -> tuple[Probe, float]:
         """What to ask next, and when."""
@@ -150,4 +164,6 @@ class Health:
         settled, course.passed = course.passed, passed
         if kind is Kind.READINESS:
             return None if settled is None and not passed else Verdict.READY if passed else Verdict.UNREADY
+        if kind is Kind.STARTUP and passed and Kind.READINESS not in self._courses:
+            return Verdict.READY
         return None if passed else Verdict.RESTART

@@ -3,7 +3,7 @@
 The documents are those of knative/serving pkg/apis/serving/v1 with core/v1 containers in them, admitted and defaulted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ Document = Mapping[str, Any]
 API_VERSION: Final = "serving.knative.dev/v1"
 DEFAULT_PORT: Final = 8080
 """Where a container listens that names no port (runtime contract)."""
+_PROBES: Final = ("readiness", "liveness", "startup")
 
 
 class UnknownDocumentError(ValueError):
@@ -20,7 +21,10 @@ class UnknownDocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container; what it leaves to the image is None or empty. `document` is all of it, the environment too."""
+    """One container; what it leaves to the image is None or empty. `document` is all of it, the environment too.
+
+    `probes` are there by kind: `readiness`, `liveness`, `startup`.
+    """
 
     name: str
     image: str
@@ -29,9 +33,7 @@ class Container:
     working_dir: str | None
     port: int | None
     port_name: str
-    readiness_probe: Document | None
-    liveness_probe: Document | None
-    startup_probe: Document | None
+    probes: Mapping[str, Document]
     document: Document
 
     @classmethod
@@ -47,9 +49,7 @@ class Container:
             # 0 is accepted, and means none.
             port=port.get("containerPort") or None,
             port_name=port.get("name", ""),
-            readiness_probe=document.get("readinessProbe"),
-            liveness_probe=document.get("livenessProbe"),
-            startup_probe=document.get("startupProbe"),
+            probes={kind: document[f"{kind}Probe"] for kind in _PROBES if document.get(f"{kind}Probe")},
             document=document,
         )
 
@@ -67,9 +67,18 @@ class RevisionSpec:
 
     @property
     def serving(self) -> Container:
-        """The container that requests go to: the only one, or the one with a port."""
-        with_port = (container for container in self.containers if container.document.get("ports"))
-        return self.containers[0] if len(self.containers) == 1 else next(with_port)
+        """The container that requests go to."""
+        document = serving_container([container.document for container in self.containers])
+        return next(container for container in self.containers if container.document is document)
+
+    @property
+    def sidecars(self) -> tuple[Container, ...]:
+        """The others."""
+        return tuple(container for container in self.containers if container is not self.serving)
+
+    def container(self, name: str) -> Container:
+        """The one of this name; "" is the serving one."""
+        return next((container for container in self.containers if container.name == name), self.serving)
 
     @property
     def port(self) -> int:
@@ -80,6 +89,11 @@ class RevisionSpec:
     def is_http2(self) -> bool:
         """Whether it is spoken to in HTTP/2 by prior knowledge."""
         return self.serving.port_name == "h2c"
+
+
+def serving_container(containers: Sequence[Document]) -> Document:
+    """The container that requests go to: the only one, or the one with a port."""
+    return containers[0] if len(containers) == 1 else next(each for each in containers if each.get("ports"))
 
 
 def revision_spec(document: Document) -> RevisionSpec:

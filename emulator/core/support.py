@@ -73,7 +73,7 @@ def _others(resources: Any) -> bool:
 
 FIELDS: Final = (
     Field(
-        *("containers", _NO, _NO),
+        *("containers", _NO, _YES),
         why="a process has no network of its own to share: let Docker run the image",
         value="more than one",
         where=lambda found: len(found) > 1,

@@ -23,6 +23,9 @@ class Launch:
     is all of it as the manifest has it: resources, security context and the like are for a runtime that knows them.
     `pod` is the Revision's spec, which it is in; `files` tells of each of its volumes of ConfigMaps and Secrets
     what is in it now (raises UnresolvedReference).
+
+    `sidecars` are the containers beside it, which start after it in its network: each a Launch of its own, that has no
+    port (`container_port` 0), and its name in `sidecar`.
     """
 
     instance: str
@@ -37,12 +40,20 @@ class Launch:
     container: Mapping[str, Any] = field(default_factory=dict)
     pod: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Callable[[], Files]] = field(default_factory=dict)
+    sidecar: str = ""
+    sidecars: tuple["Launch", ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The instance, and which container of it: "" is the serving one."""
+        return self.instance, self.sidecar
 
 
 class Report(NamedTuple):
     """What became of an instance: PROBE_OK with its address, PROBE_FAILED with the reason, EXITED with code and words.
 
-    `reason` is Kubernetes' word where the instance could not even be started (`ContainerMissing`, ...).
+    `reason` is Kubernetes' word where the instance could not even be started (`ContainerMissing`, ...). With a name in
+    `sidecar` it is about that container alone.
     """
 
     instance: str
@@ -52,13 +63,18 @@ class Report(NamedTuple):
     exit_code: int | None = None
     message: str = ""
     reason: str = ""
+    sidecar: str = ""
 
 
 class Node(Protocol):
     """What keeps instances running for the controller: the kubelet, or a model of it. Nothing here blocks."""
 
     def start(self, launch: Launch) -> None:
-        """Start an instance; what became of it is reported later, never assumed."""
+        """Start an instance with all its containers, or a sidecar of it anew.
+
+        What became of each is reported later, never assumed. The end of the serving container is that of all: it is
+        reported when the others have ended too.
+        """
         ...
 
     def stop(self, instance: str, grace: float) -> None:
@@ -143,8 +159,8 @@ class Handle(Protocol):
         ...
 
 
-#: The instance of a name, if its program runs now.
-Running = Callable[[str], Handle | None]
+#: The container of an instance (by the instance's name and a sidecar's, "" for the serving one), if it runs now.
+Running = Callable[[str, str], Handle | None]
 
 
 class Runtime(Protocol):

@@ -42,11 +42,11 @@ class _Auto:
         self._docker = docker
 
     def name_for(self, image: str) -> RuntimeName:
-        return self._of(image).name_for(image)
+        return (self._process if self._process.knows(image) else self._docker).name_for(image)
 
     def prepare(self, launch: Launch) -> None:
         """Raise LaunchError, with both ways out, where there is neither a command nor an image."""
-        if self._process.knows(launch.image):
+        if self._of(launch) is self._process:
             return
         try:
             self._docker.prepare(launch)
@@ -63,10 +63,11 @@ class _Auto:
             ) from error
 
     def start(self, launch: Launch, log: LogSink) -> Handle:
-        return self._of(launch.image).start(launch, log)
+        return self._of(launch).start(launch, log)
 
-    def _of(self, image: str) -> Runtime:
-        return self._process if self._process.knows(image) else self._docker
+    def _of(self, launch: Launch) -> Runtime:
+        # A sidecar shares the network of a container, so it is one too.
+        return self._process if not launch.sidecar and self._process.knows(launch.image) else self._docker
 
     def sweep(self) -> int:
         return self._process.sweep() + self._docker.sweep()

@@ -16,8 +16,6 @@ from emulator.runtimes.base import Launch
 CPU_PERIOD, MIN_QUOTA = 100_000, 1_000
 #: Weight of one core among those who want more than there is, and the least weight.
 CPU_SHARES, MIN_SHARES = 1024, 2
-#: Permissions of an empty folder that any user may write to.
-EMPTY_DIR_MODE = 0o1777
 #: A name of a host has no more letters; Kubernetes cuts a pod's name the same way.
 HOSTNAME_LIMIT = 63
 
@@ -37,13 +35,13 @@ def container_options(
     Raises:
         LaunchError: the kubelet would not create such a container either.
     """
-    env = {**launch.env, "PORT": str(launch.container_port)}
+    env = {**launch.env, "PORT": str(launch.container_port)} if launch.container_port else dict(launch.env)
     command, args = (list(expand_all(texts, env)) for texts in (launch.command, launch.args))
     return {
         "image": launch.image,
         # The names that pods have, so that `docker ps` and `get pods` tell of the same.
-        "name": launch.instance,
-        "hostname": launch.instance[:HOSTNAME_LIMIT].rstrip("-."),
+        "name": ".".join(filter(None, launch.key)),
+        **_network(launch, publish=publish),
         "labels": dict(labels),
         "environment": env,
         "entrypoint": command or None,
@@ -51,11 +49,18 @@ def container_options(
         "working_dir": launch.working_dir,
         # Kubernetes has probes of its own and ignores the image's.
         "healthcheck": {"test": ["NONE"]},
-        "ports": {f"{launch.container_port}/tcp": ("127.0.0.1", None)} if publish else {},
         "mounts": [_mount(mount, launch, folder) for mount in launch.container.get("volumeMounts") or ()],
         **_resources(launch.container.get("resources") or {}),
         **_security(launch.container.get("securityContext") or {}, image_user),
     }
+
+
+def _network(launch: Launch, *, publish: bool) -> dict[str, Any]:
+    """The serving container has a network, and a host's name in it; those beside it are in the same."""
+    if launch.sidecar:
+        return {"network_mode": f"container:{launch.instance}"}
+    ports = {f"{launch.container_port}/tcp": ("127.0.0.1", None)} if publish else {}
+    return {"hostname": launch.instance[:HOSTNAME_LIMIT].rstrip("-."), "ports": ports}
 
 
 def _mount(mount: Mapping[str, Any], launch: Launch, folder: Path) -> dict[str, Any]:
@@ -69,19 +74,23 @@ def _mount(mount: Mapping[str, Any], launch: Launch, folder: Path) -> dict[str, 
             "Source": _source(folder / volume["name"], sub_path),
             "ReadOnly": True,
         }
-    every = [it for it in launch.container["volumeMounts"] if it["name"] == volume["name"]]
-    if sub_path or len(every) > 1:
-        why = f'the emptyDir volume "{volume["name"]}" can be mounted once and as a whole'
-        raise LaunchError("CreateContainerConfigError", why)
-    options: dict[str, Any] = {"Mode": EMPTY_DIR_MODE}
-    if limit := volume["emptyDir"].get("sizeLimit"):
-        options["SizeBytes"] = int(parse_quantity(limit).value)
+    if sub_path:
+        raise LaunchError(
+            "CreateContainerConfigError", f'the emptyDir volume "{volume["name"]}" can be mounted as a whole only'
+        )
     return {
-        "Type": "tmpfs",
+        "Type": "volume",
         "Target": target,
+        "Source": empty_dir(launch.instance, volume["name"]),
         "ReadOnly": bool(mount.get("readOnly")),
-        "TmpfsOptions": options,
+        # It is empty, also where the image has files.
+        "VolumeOptions": {"NoCopy": True},
     }
+
+
+def empty_dir(instance: str, volume: str) -> str:
+    """The engine's name for an emptyDir of an instance."""
+    return f"{instance}.{volume}"
 
 
 def _source(volume: Path, sub_path: str) -> str:

@@ -18,7 +18,6 @@ from typing import Any
 import gevent
 from gevent import Greenlet, socket
 
-from emulator.core.environment import UnresolvedReference
 from emulator.core.support import RuntimeName
 from emulator.errors import LaunchError
 from emulator.runtimes.base import LAST_LINES, Address, Command, Execution, Exit, Handle, Launch, LogSink, Output
@@ -26,13 +25,14 @@ from emulator.runtimes.container import container_options
 from emulator.runtimes.container_command import ContainerCommand
 from emulator.runtimes.engine import Client, Engine, NoEngineError, RefusedError
 from emulator.runtimes.output import copy_lines
-from emulator.runtimes.volumes import Volumes
+from emulator.runtimes.shared import Shared
 
 LOOPBACK = "127.0.0.1"
 #: Label of our containers; its value is the state folder of their emulator.
 STATE_LABEL = "knative-emulator.state-dir"
 #: The kubelet's own labels, and Knative's of a pod.
 POD_LABEL, NAMESPACE_LABEL = "io.kubernetes.pod.name", "io.kubernetes.pod.namespace"
+CONTAINER_LABEL = "io.kubernetes.container.name"
 SERVICE_LABEL, REVISION_LABEL = "serving.knative.dev/service", "serving.knative.dev/revision"
 #: Registries whose tags Knative does not resolve (config-deployment, registries-skipping-tag-resolving).
 UNRESOLVED = ("kind.local/", "ko.local/", "dev.local/")
@@ -53,7 +53,7 @@ class DockerRuntime:
         # Tells the next `up` that there may be something to sweep: it need not ask the engine each time.
         self._trace = state_dir / "containers"
         self._folder = state_dir.absolute() / "volumes"
-        self._present: dict[str, Volumes] = {}
+        self._shared: dict[str, Shared] = {}
 
     def connect(self) -> None:
         """Raise NoEngineError if no engine answers."""
@@ -81,6 +81,7 @@ class DockerRuntime:
         labels = {
             STATE_LABEL: self._owner,
             POD_LABEL: launch.instance,
+            CONTAINER_LABEL: launch.container.get("name", ""),
             NAMESPACE_LABEL: launch.revision.namespace,
             SERVICE_LABEL: launch.env.get("K_SERVICE", ""),
             REVISION_LABEL: launch.revision.name,
@@ -88,8 +89,11 @@ class DockerRuntime:
         publish = not self._engine.routed
         folder = self._folder / launch.instance
         self._trace.touch()
-        self._present[launch.instance] = _volumes(folder, launch)
+        shared = self._shared.get(launch.instance) or Shared(self._engine, folder, launch)
+        self._shared[launch.instance] = shared
+        shared.containers += 1
         try:
+            shared.make_empty_dirs({STATE_LABEL: self._owner})
             options = container_options(
                 launch, image_user=image.get("User") or "", labels=labels, publish=publish, folder=folder
             )
@@ -106,10 +110,15 @@ class DockerRuntime:
             _remove(self._engine, container)
             self._forget(launch.instance)
             raise LaunchError("RunContainerError", str(error)) from error
+        if launch.sidecar:
+            address = Address(shared.host, launch.container_port)
+        else:
+            address = _address(network, launch.container_port, publish=publish)
+            shared.host = address.host
         return _Container(
             self._engine,
             container,
-            address=_address(network, launch.container_port, publish=publish),
+            address=address,
             stop_signal=image.get("StopSignal") or STOP_SIGNAL,
             output=output,
             log=log,
@@ -132,11 +141,17 @@ class DockerRuntime:
         left = client.containers.list(all=True, ignore_removed=True, filters=ours)
         for container in left:
             container.remove(force=True, v=True)
-        return len(left)
+        for volume in client.volumes.list(filters=ours):
+            volume.remove(force=True)
+        return len({container.labels[POD_LABEL] for container in left})
 
     def _forget(self, instance: str) -> None:
-        self._present.pop(instance).close()
-        if not self._present:
+        shared = self._shared[instance]
+        shared.containers -= 1
+        if not shared.containers:
+            del self._shared[instance]
+            shared.close()
+        if not self._shared:
             self._trace.unlink(missing_ok=True)
 
     def _is_here(self, image: str) -> bool:
@@ -220,13 +235,6 @@ class _Container:
                 if not state["Running"]:
                     return int(state["ExitCode"])
             gevent.sleep(ENDING_POLL)
-
-
-def _volumes(folder: Path, launch: Launch) -> Volumes:
-    try:
-        return Volumes(folder, launch.files)
-    except (UnresolvedReference, OSError) as error:
-        raise LaunchError("CreateContainerConfigError", str(error)) from error
 
 
 def _start(client: Client, container: Any) -> tuple[int, Mapping[str, Any]]:

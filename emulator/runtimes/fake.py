@@ -1,6 +1,7 @@
 """Instances that are only modelled: they take time to start and to stop on a simulated clock, and nothing else."""
 
 from collections.abc import Callable
+from functools import partial
 
 from emulator.core.clock import SimClock
 from emulator.core.instance import Signal
@@ -27,8 +28,10 @@ class FakeNode:
         self._ports = iter(range(1, 1 << 62))
 
     def start(self, launch: Launch) -> None:
-        ready = Report(launch.instance, Signal.PROBE_OK, host="sim", port=next(self._ports))
-        self._clock.call_later(self._start_seconds(), lambda: self._report(ready))
+        seconds, port = self._start_seconds(), next(self._ports)
+        for each in (launch, *launch.sidecars):
+            ready = Report(launch.instance, Signal.PROBE_OK, host="sim", port=port, sidecar=each.sidecar)
+            self._clock.call_later(seconds, partial(self._report, ready))
 
     def stop(self, instance: str, grace: float) -> None:
         del grace  # a modelled instance has nothing to finish: it was drained before it was told to stop

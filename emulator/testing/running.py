@@ -22,7 +22,7 @@ from emulator.errors import MachineError, NotFound, NotReady
 from emulator.manifests import AWAITED
 from emulator.record import reader
 from emulator.record.explain import tell
-from emulator.report import POLL, failure, pods_of, ready, settled
+from emulator.report import POLL, failure, logs_of, ready, settled
 from emulator.testing import looks
 from emulator.testing.looks import Object, Source
 
@@ -201,8 +201,11 @@ class Knative:
 
     def logs(self, name: str) -> list[str]:
         """What the instances that there are have printed, line by line."""
-        pods = pods_of(self._client, self.namespace, name)
-        return [line for pod in pods for line in self._client.logs(self.namespace, pod, follow=False, tail=None)]
+        return [
+            line
+            for pod, container, _ in logs_of(self._client, self.namespace, name)
+            for line in self._client.logs(self.namespace, pod, container, follow=False, tail=None)
+        ]
 
     def explain(self, name: str, at: str = "-0s") -> str:
         """Why a Service or Revision had as many instances as it had, now or 30 s ago (`-30s`). Raises UserError."""

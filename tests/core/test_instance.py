@@ -1,6 +1,6 @@
 import pytest
 
-from emulator.core.instance import Instance, Phase, Signal, surplus
+from emulator.core.instance import Instance, Life, Phase, Signal, surplus
 from emulator.core.revision import RevisionKey
 
 KEY = RevisionKey("default", "login-00001")
@@ -73,3 +73,20 @@ def test_scale_down_takes_what_serves_nobody_then_the_youngest() -> None:
     instances = [Instance(f"i{n}", KEY, created=float(n), phase=phase) for n, phase in enumerate(phases)]
     assert [i.name for i in surplus(instances, 1)] == ["i3", "i2", "i4", "i1"]
     assert surplus(instances, 5) == []
+
+
+def test_an_instance_is_ready_when_all_its_containers_are() -> None:
+    instance = Instance("i", KEY, created=0.0, phase=Phase.STARTING, answers=True, sidecars={"side": Life()})
+    assert instance.readiness is Signal.PROBE_FAILED
+    instance.sidecars["side"].signal(Signal.PROBE_OK, 1.0)
+    assert instance.readiness is Signal.PROBE_OK
+    instance.answers = False
+    assert instance.readiness is Signal.PROBE_FAILED
+
+
+def test_the_serving_containers_failure_is_told_first() -> None:
+    side = Life(exit_code=7)
+    instance = Instance("i", KEY, created=0.0, sidecars={"side": side})
+    assert instance.failure == ("side", side)
+    instance.exit_code = 3
+    assert instance.failure == ("", instance)

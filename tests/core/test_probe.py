@@ -100,3 +100,16 @@ def test_nothing_else_is_asked_before_the_startup_probe_has_passed() -> None:
         health.observe(Kind.STARTUP, step == 3, at)
     assert health.next()[0].kind is not Kind.STARTUP
     assert run(documents, {"startup": "-"}, 100) == [(8.0, "startup", "restart")]
+
+
+def test_a_container_without_a_port_is_ready_as_its_own_probes_say() -> None:
+    assert Health(read_probes({}, 0), 0.0).is_ready_at_once
+    assert not Health(read_probes({}, 0), 0.0).goes_on
+    live = Health(read_probes({"liveness": {"tcpSocket": {"port": 9000}}}, 0), 0.0)
+    assert live.is_ready_at_once
+    assert live.goes_on
+    starts = Health(read_probes({"startup": {"tcpSocket": {"port": 9000}}}, 0), 0.0)
+    assert not starts.is_ready_at_once
+    assert starts.goes_on
+    assert starts.observe(Kind.STARTUP, passed=True, now=1.0) is Verdict.READY
+    assert not starts.goes_on

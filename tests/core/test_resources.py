@@ -16,7 +16,7 @@ def test_the_least_service() -> None:
     spec = revision_spec(admitted("Service", {"template": {"spec": {"containers": [{"image": "app"}]}}}))
     assert (spec.serving.name, spec.serving.image, spec.port) == ("user-container", "app", DEFAULT_PORT)
     assert (spec.container_concurrency, spec.timeout, spec.response_start_timeout, spec.idle_timeout) == (0, 300, 0, 0)
-    assert spec.serving.readiness_probe == {"successThreshold": 1, "tcpSocket": {"port": 0}}
+    assert spec.serving.probes["readiness"] == {"successThreshold": 1, "tcpSocket": {"port": 0}}
     assert not spec.is_http2
 
 
@@ -52,7 +52,7 @@ def test_all_that_is_said() -> None:
     assert serving.document["env"] == container["env"]
     assert serving.document["envFrom"] == container["envFrom"]
     assert (spec.port, spec.is_http2) == (9000, True)
-    assert serving.liveness_probe == {"httpGet": {"path": "/live", "port": 0}}
+    assert serving.probes["liveness"] == {"httpGet": {"path": "/live", "port": 0}}
     assert (spec.container_concurrency, spec.timeout, spec.response_start_timeout, spec.idle_timeout) == (3, 20, 5, 6)
     assert spec.annotations == {"autoscaling.knative.dev/min-scale": "1"}
 

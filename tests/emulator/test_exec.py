@@ -21,6 +21,7 @@ from kubernetes import client, config, stream
 from running import PATIENCE, Emulator, manifest, until
 
 from emulator.api.kinds import POD
+from emulator.core.pod_template import DEFAULT_CONTAINER
 from emulator.runtimes.process import free_port
 
 ALWAYS = {"autoscaling.knative.dev/min-scale": "1"}
@@ -230,7 +231,8 @@ def test_what_a_command_needs(query: str, code: int, message: str) -> None:
     api = Api()
     containers = [{"name": "c"}, {"name": "queue-proxy"}]
     for name, node in (("p", {"nodeName": "n"}), ("waits", {})):
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}}
+        shown = {"annotations": {DEFAULT_CONTAINER: "c"}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"} | shown}
         api.store.create(POD, pod | {"spec": {"containers": containers} | node})
     for method in ("GET", "POST"):
         told, reason, words = error(api(method, f"{PODS}/p/exec?{query}"))
