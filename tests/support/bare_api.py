@@ -27,7 +27,7 @@ class Api:
     def __init__(self) -> None:
         self.clock = SimClock(1_700_000_000)
         self.store = Store(self.clock)
-        nobody = {"running": lambda _: None, "describe": dict, "history": bytes}
+        nobody = {"running": lambda *_: None, "describe": dict, "history": bytes}
         app = make_app(self.store, Admission(self.store, {}), Logs(), token="t", **nobody)
         self.client: FlaskClient = app.test_client()
 
