@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from emulator.api.store import Key, Object
 from emulator.core import annotations as keys
 from emulator.core.conditions import Condition
+from emulator.core.config_defaults import ENABLED, features
 from emulator.core.domains import DomainConfig, NetworkConfig
 from emulator.core.gotext import parse_duration
 from emulator.core.ingress import Way
@@ -19,7 +20,7 @@ from emulator.core.rollout import Rollout, advance, is_done
 from emulator.core.settings import load
 from emulator.core.status import RouteFacts
 from emulator.core.traffic import DEFAULT, Traffic, rollout_goal, splits, status_traffic
-from emulator.dataplane.door import Plane, Routes, Target
+from emulator.dataplane.door import ByHeader, Plane, Routes, Target
 from emulator.placeholders import Placeholders
 
 #: The domain of hosts where config-domain names none: curl and browsers resolve all of it to the loopback.
@@ -48,11 +49,12 @@ class Led(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Hosts:
-    """The hosts of one Route. `bare` is what its own public host leads to, empty if it has none."""
+    """The hosts of one Route. `own` is its own public one, empty if it has none; `by_header` are those of all."""
 
     public: Routes = field(default_factory=dict)
     private: Routes = field(default_factory=dict)
-    bare: tuple[Target, ...] = ()
+    own: str = ""
+    by_header: Mapping[str, ByHeader] = field(default_factory=dict)
 
 
 class RouteTables:
@@ -62,6 +64,7 @@ class RouteTables:
         """Raises ConfigError."""
         self._placeholders = placeholders
         self._network = load(NetworkConfig, config_maps.get("config-network", {}))
+        self._by_header = features(config_maps.get("config-features", {}))["tag-header-based-routing"] == ENABLED
         self._domains = DomainConfig.parse(config_maps.get("config-domain", LOCAL_DOMAINS))
         self._hosts: dict[Key, _Hosts] = {}
         self._rollouts: dict[Key, Rollout] = {}
@@ -120,7 +123,8 @@ class RouteTables:
             if taken := self._placeholders.taken(route, map(names.hostname, visibility)):
                 return Led(RouteFacts(url, address, taken=taken), now + RETRY_SECONDS)
             rollout, due = self._advanced(key, route, traffic, revisions, now)
-            hosts = _hosts(names, traffic, rollout, visibility)
+            way = Way(names, rollout, splits(traffic, rollout), visibility, self._by_header)
+            hosts = _hosts(way)
             entries = status_traffic(traffic, rollout, names, visibility)
         except DomainError as error:
             return Led(RouteFacts("", address, problem=Condition("False", "InvalidDomain", f"{error}.")), None)
@@ -129,7 +133,7 @@ class RouteTables:
             self._hosts[key] = hosts
             self._publish()
         facts = RouteFacts(url, address, traffic=entries, ingress_ready=True, rolling_out=not is_done(rollout))
-        return Led(facts, due, Way(names, rollout, splits(traffic, rollout), visibility))
+        return Led(facts, due, way)
 
     def _advanced(
         self, key: Key, route: Object, traffic: Traffic, revisions: Container[str], now: float
@@ -154,22 +158,36 @@ class RouteTables:
     def _publish(self) -> None:
         public = {host: targets for each in self._hosts.values() for host, targets in each.public.items()}
         private = {host: targets for each in self._hosts.values() for host, targets in each.private.items()}
-        bare = [each.bare for each in self._hosts.values() if each.public]
-        if len(bare) == 1 and bare[0]:
-            public |= dict.fromkeys(BARE_HOSTS, bare[0])
-        names = {name: private[host] for (_, name), host in self._mapped.items() if host in private}
-        mapped = names.keys() - public.keys()
-        self._plane.set_routes(names | public, private, mapped)
+        by_header = {host: header for each in self._hosts.values() for host, header in each.by_header.items()}
+        own = [each.own for each in self._hosts.values() if each.public]
+        # Further names of hosts; those come first that are a Route's own.
+        also = {name: host for (_, name), host in self._mapped.items() if host in private and name not in public}
+        names = {name: private[host] for name, host in also.items()}
+        if len(own) == 1 and own[0]:
+            also |= dict.fromkeys(BARE_HOSTS, own[0])
+            public |= dict.fromkeys(BARE_HOSTS, public[own[0]])
+        by_header |= {name: by_header[host] for name, host in also.items() if host in by_header}
+        self._plane.set_routes(names | public, private, names.keys() - public.keys(), by_header)
 
 
-def _hosts(names: RouteNames, traffic: Traffic, rollout: Rollout, visibility: Mapping[str, Visibility]) -> _Hosts:
+def _hosts(way: Way) -> _Hosts:
     """All hosts of a Route; every target has cluster-local ones. Raises DomainError."""
+    names = way.names
     public: dict[str, tuple[Target, ...]] = {}
     private: dict[str, tuple[Target, ...]] = {}
-    for tag, shares in splits(traffic, rollout).items():
-        targets = tuple(Target(RevisionKey(names.namespace, share.revision), share.percent) for share in shares)
-        private |= dict.fromkeys(names.hosts(tag, Visibility.LOCAL), targets)
-        if visibility[tag] is Visibility.EXTERNAL:
-            public |= dict.fromkeys(names.hosts(tag, Visibility.EXTERNAL), targets)
-    bare = public.get(names.domain(DEFAULT, visibility[DEFAULT]), ())
-    return _Hosts(public, private, bare)
+    by_header: dict[str, ByHeader] = {}
+    by_tag = {
+        tag: tuple(Target(RevisionKey(names.namespace, share.revision), share.percent) for share in shares)
+        for tag, shares in way.shares.items()
+    }
+    others = {tag: targets for tag, targets in by_tag.items() if tag != DEFAULT}
+    for tag, targets in by_tag.items():
+        private |= (local := dict.fromkeys(names.hosts(tag, Visibility.LOCAL), targets))
+        external: dict[str, tuple[Target, ...]] = {}
+        if way.visibility[tag] is Visibility.EXTERNAL:
+            public |= (external := dict.fromkeys(names.hosts(tag, Visibility.EXTERNAL), targets))
+        if way.by_header:
+            header = ByHeader(tag) if tag != DEFAULT else ByHeader("", others)
+            by_header |= dict.fromkeys((*local, *external), header)
+    own = names.domain(DEFAULT, way.visibility[DEFAULT])
+    return _Hosts(public, private, own if own in public else "", by_header)

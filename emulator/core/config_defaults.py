@@ -196,11 +196,7 @@ FEATURES: Final = (
         states=(DISABLED, ALLOW_ROOT_BOUNDED, ENABLED),
         ignored="any case; others ignored",
     ),
-    _flag(
-        "tag-header-based-routing",
-        "choose a tag by the header Knative-Serving-Tag",
-        not_emulated="a tag is reached by its own host",
-    ),
+    _flag("tag-header-based-routing", "choose a tag by the header Knative-Serving-Tag"),
     _flag(
         "autodetect-http2",
         "find out whether the container speaks h2c",

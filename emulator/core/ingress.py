@@ -21,16 +21,23 @@ Object = dict[str, Any]
 INGRESS_CLASS: Final = "kourier.ingress.networking.knative.dev"
 #: Kourier's own Services, as every Route of a cluster with it has them.
 PRIVATE_GATEWAY: Final = "kourier-internal.kourier-system.svc.cluster.local"
+#: What names a tag, and what is told to an instance that no tag led to (knative.dev/networking, pkg/http/header).
+TAG_HEADER: Final = "Knative-Serving-Tag"
+DEFAULT_ROUTE_HEADER: Final = "Knative-Serving-Default-Route"
 PUBLIC_GATEWAY: Final = "kourier.kourier-system.svc.cluster.local"
 
 
 class Way(NamedTuple):
-    """Where a Route leads: the shares of each target by its tag, and from where it is reached."""
+    """Where a Route leads: the shares of each target by its tag, and from where it is reached.
+
+    `by_header`: a request at its own host may name the tag in Knative-Serving-Tag (tag-header-based-routing).
+    """
 
     names: RouteNames
     rollout: Rollout
     shares: Mapping[str, tuple[Share, ...]]
     visibility: Mapping[str, Visibility]
+    by_header: bool = False
 
 
 def ingress(route: Object, way: Way) -> Object:
@@ -128,8 +135,22 @@ def _reached(way: Way, tag: str) -> tuple[Visibility, ...]:
 
 
 def _rule(way: Way, tag: str, visibility: Visibility) -> Object:
+    path: Object = {"splits": _splits(way, tag)}
+    paths = [path]
+    if way.by_header and tag == DEFAULT:
+        others = [
+            {"headers": {TAG_HEADER: {"exact": it}}, "splits": _splits(way, it)} for it in sorted(way.shares) if it
+        ]
+        paths = [*others, path | {"appendHeaders": {DEFAULT_ROUTE_HEADER: "true"}}]
+    elif way.by_header:
+        paths = [path | {"appendHeaders": {TAG_HEADER: tag}}]
+    hosts = list(way.names.hosts(tag, visibility))
+    return {"hosts": hosts, "http": {"paths": paths}, "visibility": visibility.value}
+
+
+def _splits(way: Way, tag: str) -> list[Object]:
     namespace = way.names.namespace
-    splits = [
+    return [
         {
             "appendHeaders": {
                 "Knative-Serving-Namespace": namespace,
@@ -142,8 +163,6 @@ def _rule(way: Way, tag: str, visibility: Visibility) -> Object:
         }
         for share in way.shares[tag]
     ]
-    hosts = list(way.names.hosts(tag, visibility))
-    return {"hosts": hosts, "http": {"paths": [{"splits": splits}]}, "visibility": visibility.value}
 
 
 def _rollout(each: ConfigurationRollout) -> Object:

@@ -22,6 +22,22 @@ Routes = Mapping[str, tuple[Target, ...]]
 NO_ROUTES: Routes = {}
 
 
+class ByHeader(NamedTuple):
+    """What a host does with the field Knative-Serving-Tag (config-features, `tag-header-based-routing`).
+
+    Attributes:
+        tag: of the host of a tag, which every request is given; empty for a Route's own host.
+        others: where a request at a Route's own host goes that names a tag; what names none of them is told that it
+            took the default route.
+    """
+
+    tag: str
+    others: Routes = NO_ROUTES
+
+
+NO_HEADERS: Mapping[str, ByHeader] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a *ready* instance listens."""
@@ -96,10 +112,17 @@ class Finished(NamedTuple):
 class Plane(Protocol):
     """The data plane as the controller sees it; the simulated one is another."""
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
+    def set_routes(
+        self,
+        public: Routes,
+        private: Routes = NO_ROUTES,
+        mapped: Collection[str] = (),
+        by_header: Mapping[str, ByHeader] = NO_HEADERS,
+    ) -> None:
         """Replace both tables of hosts at once: what is reached from outside, and what instances may ask each other.
 
         `mapped` are those public hosts that are names of DomainMappings: an instance sees the name as Host.
+        `by_header` are the hosts, of both tables, that follow a request's tag.
         """
         ...
 

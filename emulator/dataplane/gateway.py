@@ -144,7 +144,7 @@ class Gateway:
             return
         if split.mapped:
             request.fields[ORIGINAL_HOST] = split.mapped
-        key = split.pick()
+        key = split.led(request).pick()
         revision = self._revisions.get(key)
         if revision is None:
             text = f'Error getting active endpoint: revision.serving.knative.dev "{key.name}" not found\n'

@@ -79,6 +79,16 @@ class Message:
         value = self.fields.get(name)
         return None if value is None else b"%b: %b" % (name.title(), value)
 
+    def passed_on(self, name: bytes) -> bytes:
+        """The value of a field that is passed on, empty if it is not there."""
+        fields = (line.partition(b":") for line in self.passed)
+        return b", ".join(value.strip(b" \t") for key, _, value in fields if key.lower() == name.lower())
+
+    def pass_on(self, name: bytes, value: bytes) -> None:
+        """Have a field passed on with this value, whatever it had."""
+        others = (line for line in self.passed if line.partition(b":")[0].lower() != name.lower())
+        self.passed = [*others, b"%b: %b" % (name, value)]
+
     def framed(self) -> bytes:
         """The content in `body`, framed as it came: as it is, or in chunks."""
         if not self.chunked:

@@ -2,7 +2,7 @@
 
 import resource
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 from time import monotonic
 
@@ -12,7 +12,7 @@ from gevent.lock import Semaphore
 from emulator.core.clock import Clock
 from emulator.core.revision import RevisionKey
 from emulator.dataplane.activator import Activator, Revision
-from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, Finished, RevisionStat, Routes
+from emulator.dataplane.door import NO_HEADERS, NO_ROUTES, Backend, ByHeader, Endpoint, Finished, RevisionStat, Routes
 from emulator.dataplane.gateway import Gateway
 from emulator.dataplane.outbound import Outbound
 from emulator.dataplane.queue_proxy import Instance
@@ -93,10 +93,16 @@ class DataPlane:
         if self._sweeper:
             self._sweeper.kill()
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
+    def set_routes(
+        self,
+        public: Routes,
+        private: Routes = NO_ROUTES,
+        mapped: Collection[str] = (),
+        by_header: Mapping[str, ByHeader] = NO_HEADERS,
+    ) -> None:
         """Replace the tables of hosts. A revision must have a backend before it gets traffic: without one, 404."""
-        self._public.replace(public, mapped)
-        self._private.replace(private)
+        self._public.replace(public, mapped, by_header)
+        self._private.replace(private, (), by_header)
 
     def set_backend(self, key: RevisionKey, backend: Backend) -> None:
         """Say what a revision has now; a waiting request goes at once."""

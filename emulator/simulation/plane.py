@@ -5,7 +5,7 @@ gets the next request, what is turned away, what comes too late, what is counted
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -22,7 +22,7 @@ from emulator.core.load_balancer import Policy, capacity, make_policy, random_ch
 from emulator.core.revision import RevisionKey
 from emulator.core.stats import ActivatorStats, RequestStats
 from emulator.core.timeouts import Timeouts
-from emulator.dataplane.door import NO_ROUTES, Backend, Endpoint, RevisionStat, Routes
+from emulator.dataplane.door import NO_HEADERS, NO_ROUTES, Backend, ByHeader, Endpoint, RevisionStat, Routes
 from emulator.dataplane.routing import RouteTable
 from emulator.simulation.cores import ALONE, Batch, Job, Processor
 
@@ -274,7 +274,13 @@ class ModelPlane:
         else:
             done(NO_SUCH_HOST)
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, _mapped: Collection[str] = ()) -> None:
+    def set_routes(
+        self,
+        public: Routes,
+        private: Routes = NO_ROUTES,
+        _mapped: Collection[str] = (),
+        _by_header: Mapping[str, ByHeader] = NO_HEADERS,
+    ) -> None:
         self.public, self.private = public, private
         self._table.replace(private)
 

@@ -5,7 +5,7 @@ byte, is a list of pauses. Timeouts and the monotonic clock are the simulated on
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 from unittest import mock
@@ -17,7 +17,7 @@ from emulator.core.clock import SimClock
 from emulator.core.revision import RevisionKey
 from emulator.dataplane import activator, call, gateway, queue_proxy
 from emulator.dataplane.call import Call
-from emulator.dataplane.door import NO_ROUTES, Routes
+from emulator.dataplane.door import NO_HEADERS, NO_ROUTES, ByHeader, Routes
 from emulator.dataplane.message import Request, Response
 from emulator.dataplane.plane import DataPlane
 from emulator.dataplane.refusals import ClientGoneError
@@ -104,8 +104,14 @@ class SimulatedDataPlane(DataPlane):
         self.public: Routes = NO_ROUTES
         self.private: Routes = NO_ROUTES
 
-    def set_routes(self, public: Routes, private: Routes = NO_ROUTES, mapped: Collection[str] = ()) -> None:
-        super().set_routes(public, private, mapped)
+    def set_routes(
+        self,
+        public: Routes,
+        private: Routes = NO_ROUTES,
+        mapped: Collection[str] = (),
+        by_header: Mapping[str, ByHeader] = NO_HEADERS,
+    ) -> None:
+        super().set_routes(public, private, mapped, by_header)
         self.public, self.private = public, private
 
     def ask(self, host: str, pieces: Sequence[Piece]) -> SimulatedClient:
