@@ -217,10 +217,10 @@ class Controller:
 
     def _launch(self, key: RevisionKey, spec: RevisionSpec, revision: Object, instance: str) -> Launch:
         """What one instance of a revision runs, with its environment as of now. Raises UnresolvedReference."""
-        labels, lookup = revision["metadata"]["labels"], partial(self._lookup, key.namespace)
+        labels, lookup = revision["metadata"].get("labels", {}), partial(self._lookup, key.namespace)
         contract = {
             "K_SERVICE": labels.get(keys.SERVICE_LABEL, ""),
-            "K_CONFIGURATION": labels[keys.CONFIGURATION_LABEL],
+            "K_CONFIGURATION": labels.get(keys.CONFIGURATION_LABEL, ""),
             "K_REVISION": key.name,
         }
         files = volume_files(revision["spec"], lookup)

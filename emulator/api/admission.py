@@ -160,12 +160,14 @@ class Admission:
         annotations = ((template or {}).get("metadata") or {}).get("annotations") or {}
         if refused := decider.not_implemented(annotations):
             raise InvalidObject(f"{where}metadata.annotations: " + "; ".join(refused.values()))
-        without = (*_without_effect(admitted.object, template), *self._not_had((template or {}).get("spec"), where))
+        # A Revision that is there already was told of when it, or its template, was written.
+        pod = (template or {}).get("spec") if kind is not REVISION or stored is None else None
+        without = (*_without_effect(admitted.object, template), *self._not_had(pod))
         return admitted.object, (*unknown, *decider.unknown(annotations), *without, *admitted.warnings)
 
-    def _not_had(self, pod: Object | None, where: str) -> Iterator[str]:
-        """What the runtime does without. A Revision comes from a template, of which it was told already."""
-        if pod and where and self._runtime_for:
+    def _not_had(self, pod: Object | None) -> Iterator[str]:
+        """What the runtime does without."""
+        if pod and self._runtime_for:
             yield from without_effect_in(pod, self._runtime_for(serving_container(pod["containers"])["image"]))
 
     def _tracked(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Object:

@@ -63,13 +63,7 @@ SERVICE = Kind(SERVING, "v1", "Service", "services", ("kservice", "ksvc"), statu
 CONFIGURATION = Kind(
     SERVING, "v1", "Configuration", "configurations", ("config", "cfg"), status=True, categories=_KNATIVE
 )
-REVISION = Kind(
-    *(SERVING, "v1", "Revision", "revisions", ("rev",)),
-    status=True,
-    # Configurations make them; what they run never changes, but their metadata may, and they may be deleted.
-    verbs=(*REMOVE, *READ, *CHANGE),
-    categories=_KNATIVE,
-)
+REVISION = Kind(SERVING, "v1", "Revision", "revisions", ("rev",), status=True, categories=_KNATIVE)
 ROUTE = Kind(SERVING, "v1", "Route", "routes", ("rt",), status=True, categories=_KNATIVE)
 DOMAIN_MAPPING = Kind(
     *(SERVING, "v1beta1", "DomainMapping", "domainmappings", ("dm",)), status=True, categories=_KNATIVE

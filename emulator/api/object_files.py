@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
-from emulator.api.kinds import KINDS, REVISION, SERVING, Kind
+from emulator.api.kinds import KINDS, SERVING, Kind
 from emulator.api.store import Change, Object
 from emulator.errors import MachineError
 
@@ -36,7 +36,7 @@ FORMAT: Final = 1
 
 _VERSION, _DRAFT = "resource-version", "draft"
 #: What users write, and Revisions. What the controller shows of what runs (Pods, Events) ends with what it shows.
-_KEPT = {kind.resource: kind for kind in KINDS if "create" in kind.verbs or kind is REVISION}
+_KEPT = {kind.resource: kind for kind in KINDS if "create" in kind.verbs}
 
 
 class Kept(NamedTuple):

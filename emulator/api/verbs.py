@@ -14,7 +14,7 @@ from emulator.api.answers import Stream, answer, failure, lines, success
 from emulator.api.bodies import check, check_nesting, read_json, read_object, repeated_fields
 from emulator.api.core_types import unreadable
 from emulator.api.history import History
-from emulator.api.kinds import NAMESPACE, POD, REVISION, Kind, sub_resources
+from emulator.api.kinds import NAMESPACE, POD, Kind, sub_resources
 from emulator.api.media_types import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from emulator.api.ownership import applied
 from emulator.api.selectors import selection
@@ -57,10 +57,6 @@ _VERBS = {
 }
 
 _NOT_ALLOWED = "the server does not allow this method on the requested resource"
-#: What to do in place of what a cluster would allow.
-_INSTEAD = {
-    (REVISION, "create"): "a Revision is not made by itself here: create the Service or the Configuration that makes it"
-}
 
 
 class Verbs:
@@ -91,7 +87,7 @@ class Verbs:
             verb = "watch"
         nowhere = verb == "create" and target.kind.namespaced and target.namespace is None
         if verb not in _allowed(target) or nowhere:
-            raise WrongMethod(_INSTEAD.get((target.kind, verb), _NOT_ALLOWED))
+            raise WrongMethod(_NOT_ALLOWED)
         return self._does[verb](request, target)
 
     def _get(self, request: Request, target: Target) -> Response:

@@ -91,10 +91,24 @@ def test_a_verb_that_a_resource_does_not_know(api: Api, method: str, path: str) 
     )
 
 
-def test_a_revision_is_made_by_a_configuration(api: Api) -> None:
-    refused = error(api("POST", KSVC.replace("services", "revisions"), {}))
-    words = "a Revision is not made by itself here: create the Service or the Configuration that makes it"
-    assert refused == (405, "MethodNotAllowed", words)
+def test_a_revision_of_ones_own(api: Api) -> None:
+    path = KSVC.replace("services", "revisions")
+    template = configuration("1")["spec"]["template"]
+    own = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": {"name": "one"}}
+    code, made = api("POST", path, own | {"spec": template["spec"]})
+    assert (code, made["spec"]["timeoutSeconds"], made["metadata"]["generation"]) == (201, 300, 1)
+    denied = 'admission webhook "validation.webhook.serving.knative.dev" denied the request: validation failed: '
+    spec = template["spec"] | {"timeoutSeconds": 1000}
+    refused = error(api("POST", path, own | {"spec": spec, "metadata": {"name": "two"}}))
+    assert refused == (400, "BadRequest", denied + "expected 0 <= 1000 <= 600: spec.timeoutSeconds")
+    labelled = {"name": "two", "labels": {"serving.knative.dev/configuration": "none"}}
+    code, reason, words = error(api("POST", path, own | {"spec": template["spec"], "metadata": labelled}))
+    assert (code, reason) == (400, "BadRequest")
+    assert words.startswith(denied + "missing field(s): ")
+    assert error(api("POST", path, own | {"spec": template["spec"]}))[:2] == (409, "AlreadyExists")
+    code, changed = api("PUT", f"{path}/one", made | {"spec": made["spec"] | {"timeoutSeconds": 10}})
+    assert code == 400
+    assert "Immutable fields changed" in changed["message"]
 
 
 def test_a_configuration_and_a_route_of_ones_own(api: Api) -> None:

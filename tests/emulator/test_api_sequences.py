@@ -206,3 +206,40 @@ def test_a_stale_write_is_refused_and_tried_again(api: Caller) -> None:
     assert (code, refused["reason"], refused["details"]["name"]) == (409, "Conflict", "stale")
     assert api.get("services", "stale")["spec"]["template"]["spec"]["timeoutSeconds"] == 30
     assert update(api, "stale", lambda sent: sent["spec"]["template"]["spec"].update(timeoutSeconds=40))
+
+
+def test_kn_service_import(emulator: Emulator, api: Caller) -> None:
+    """POST the Service, GET its Configuration, POST what it had before as Revisions, which its traffic waits for."""
+    made = manifest("back", env={"TARGET": "after"}) | EMPTY
+    made["spec"]["template"]["metadata"]["name"] = "back-two"
+    made["spec"]["traffic"] = [latest(50), to("back-one", 50, "old")]
+    assert api("GET", "/services/back")[0] == 404
+    assert api("POST", "/services", made)[0] == 201
+    configuration = until(lambda: [each for code, each in [api("GET", "/configurations/back")] if code == 200])[0]
+    owner = {"apiVersion": configuration["apiVersion"], "kind": "Configuration", "name": "back"}
+    owner |= {"uid": configuration["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}
+    labels = {"configuration": "back", "configurationGeneration": "1", "service": "back"}
+    meta = {
+        "name": "back-one",
+        "labels": {f"serving.knative.dev/{key}": value for key, value in labels.items()},
+        "ownerReferences": [owner],
+    }
+    spec = copy.deepcopy(made["spec"]["template"]["spec"])
+    spec["containers"][0]["env"][0]["value"] = "before"
+    revision = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": meta, "spec": spec} | EMPTY
+    assert api("POST", "/revisions", revision)[0] == 201
+    stored = api.ready("back")
+    assert [each["revisionName"] for each in stored["status"]["traffic"]] == ["back-two", "back-one"]
+    assert stored["status"]["latestReadyRevisionName"] == "back-two"
+    for host, words in (("old-back", {"hello before"}), ("back", {"hello before", "hello after"})):
+        assert {emulator.get(service=host).text.split(" from ")[0].strip() for _ in range(8)} == words
+    api.gone("services", "back")
+    until(lambda: api("GET", "/revisions/back-one")[0] == 404)
+
+
+def test_a_revision_that_belongs_to_nothing(emulator: Emulator, api: Caller) -> None:
+    spec = manifest(env={"TARGET": "alone"})["spec"]["template"]["spec"]
+    made = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "metadata": {"name": "alone"}, "spec": spec}
+    assert api("POST", "/revisions", made)[0] == 201
+    until(lambda: settled(api.get("revisions", "alone")))
+    api.gone("revisions", "alone")
