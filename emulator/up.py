@@ -31,6 +31,7 @@ from emulator.record.recorder import Recorder
 from emulator.record.writer import Writer
 from emulator.report import POLL, failure, ready, success
 from emulator.runtimes.choice import choose
+from emulator.seeds import sow
 from emulator.service_discovery import variables
 from emulator.settings import Settings, read_settings
 
@@ -104,6 +105,7 @@ class Emulator:
         # Instances that are processes inherit this environment; what their manifest says goes over it.
         os.environ |= variables(self._plane.listen_private(LOOPBACK, 0), os.environ)
         self._controller.connect(self._plane, self._kubelet, self.port)
+        sow(store, settings.config, LOOPBACK, self.port)
         history = self._controller.history
         self._recorder: Recorder | None = None
         if options.record:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from emulator.api.core_types import check_name, checked, invalid, namespace, unreadable
-from emulator.api.kinds import CORE_SERVICE, NAMESPACE, REVISION, SERVING, Kind
+from emulator.api.kinds import CONFIG_MAP, CORE_SERVICE, NAMESPACE, REVISION, SERVING, Kind
 from emulator.api.ownership import tracked
 from emulator.api.store import Object, Store, is_deleted
 from emulator.core import decider
@@ -23,8 +23,10 @@ from emulator.errors import Forbidden, InvalidObject
 
 #: Who writes, as Knative's creator and lastModifier annotations say: the one user of a kubeconfig made here.
 USER = "kubernetes-admin"
+#: Namespace of Serving's own objects.
+SERVING_NAMESPACE = "knative-serving"
 #: Namespaces that are there from the start; others are made, or come with the manifests that the emulator starts with.
-NAMESPACES = ("default", "knative-serving", "kube-system")
+NAMESPACES = ("default", "istio-system", SERVING_NAMESPACE, "kube-system")
 
 #: Annotations by which the controller knows an object again.
 _MARKS = frozenset({CREATOR, LAST_MODIFIER, ROUTES, ROUTING_STATE_MODIFIED})
@@ -143,8 +145,8 @@ class Admission:
     def _admitted(self, kind: Kind, document: Object, stored: Object | None, manner: Manner) -> Stored:
         if kind.group != SERVING:
             kept, dropped = checked(kind, document)
-            leads_nowhere = (NO_EFFECT,) if kind is CORE_SERVICE and not kept["metadata"].get("ownerReferences") else ()
-            return self._tracked(kind, kept, stored, manner), (*_unknown(kind, dropped, manner), *leads_nowhere)
+            idle = _without_effect_here(kind, kept["metadata"])
+            return self._tracked(kind, kept, stored, manner), (*_unknown(kind, dropped, manner), *idle)
         kept, dropped = prune(kind.name, document)
         unknown = _unknown(kind, dropped, manner)
         kept = self._tracked(kind, kept, stored, manner)
@@ -175,6 +177,13 @@ class Admission:
         if manner.manager is None:
             return document
         return tracked(kind, stored, document, manner.manager, timestamp(self._store.clock.now()))
+
+
+def _without_effect_here(kind: Kind, meta: Object) -> Iterator[str]:
+    if kind is CORE_SERVICE and not meta.get("ownerReferences"):
+        yield NO_EFFECT
+    if kind is CONFIG_MAP and meta.get("namespace") == SERVING_NAMESPACE and meta.get("name", "").startswith("config-"):
+        yield "nothing follows: settings are read from `config:` of the emulator's file, at its start"
 
 
 def _without_effect(document: Object, template: Object | None) -> Iterator[str]:

@@ -26,7 +26,7 @@ def config_map(name: str, **meta: Any) -> dict[str, Any]:
 
 def test_what_is_there_from_the_start_and_what_is_made(api: Api) -> None:
     names = {item["metadata"]["name"] for item in api("GET", SPACES)[1]["items"]}
-    assert names == {"default", "knative-serving", "kube-system", "shop"}
+    assert names == {"default", "istio-system", "knative-serving", "kube-system", "shop"}
     _, shop = api("GET", SHOP)
     assert (shop["status"], shop["spec"]) == ({"phase": "Active"}, {"finalizers": ["kubernetes"]})
     assert shop["metadata"]["labels"] == {"kubernetes.io/metadata.name": "shop"}
