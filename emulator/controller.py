@@ -190,6 +190,7 @@ class Controller:
         replicas = Replicas(
             key,
             timeout=spec.timeout,
+            h2c=spec.is_http2,
             node=self._node,
             plane=self._plane,
             launch=partial(self._launch, key, spec, revision),

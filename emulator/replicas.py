@@ -22,7 +22,8 @@ DRAIN_POLL = 0.25
 class Replicas:
     """All instances of one revision.
 
-    `timeout` (seconds) is what a request may take, and so what an instance gets to finish. `launch` makes what to run
+    `timeout` (seconds) is what a request may take, and so what an instance gets to finish; with `h2c` each is spoken to
+    in HTTP/2. `launch` makes what to run
     from an instance's name (raises UnresolvedReference); `room` says how many more instances the node takes, `refusal`
     why it has no place for one with these `requests`, or "".
     """
@@ -32,6 +33,7 @@ class Replicas:
         key: RevisionKey,
         *,
         timeout: float,
+        h2c: bool,
         node: Node,
         plane: Plane,
         launch: Callable[[str], Launch],
@@ -47,6 +49,7 @@ class Replicas:
         self.served_by_gone = 0
         self.requests = requests
         self._timeout = timeout
+        self._h2c = h2c
         self._node = node
         self._plane = plane
         self._launch = launch
@@ -85,7 +88,7 @@ class Replicas:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where the ready instances listen, in the order of their addresses as Knative sorts them."""
         ready = (instance for instance in self._instances.values() if instance.phase is Phase.READY)
-        return tuple(Endpoint(i.name, i.host, i.port) for i in sorted(ready, key=lambda i: (i.host, i.port)))
+        return tuple(Endpoint(i.name, i.host, i.port, self._h2c) for i in sorted(ready, key=lambda i: (i.host, i.port)))
 
     def take(self, report: Report, now: float) -> bool:
         """Believe a report about one of the instances; False if it is about none of them."""

@@ -84,12 +84,6 @@ FIELDS: Final = (
     Field("containers[*].command", _YES, _YES),
     Field("containers[*].args", _YES, _YES),
     Field("containers[*].workingDir", _YES, _YES),
-    Field(
-        *("containers[*].ports[*].name", _NO, _NO),
-        why="the gateway speaks HTTP/1.1 to instances",
-        value="h2c",
-        where=lambda name: name == "h2c",
-    ),
     Field("containers[*].ports", _YES, _YES, note="process: a free port of the loopback in its place, as `PORT`"),
     *(Field(f"containers[*].env[*].valueFrom.{it}", _NO, _NO, _NO_PODS) for it in ("fieldRef", "resourceFieldRef")),
     Field("containers[*].env", _YES, _YES),

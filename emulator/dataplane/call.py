@@ -3,7 +3,7 @@
 from time import monotonic
 
 from emulator.core.timeouts import Timeouts, refusal
-from emulator.dataplane.client import Client, date_field
+from emulator.dataplane.client import Client
 from emulator.dataplane.message import Request, Response
 from emulator.dataplane.refusals import BadRequestError, RequestError, TimedOutError
 
@@ -25,7 +25,7 @@ class Call:
     """
 
     __slots__ = (
-        *("_late", "arrived", "client", "cold", "instance", "request", "response", "seconds", "sent", "status"),
+        *("_late", "arrived", "client", "cold", "instance", "request", "response", "seconds", "status"),
         "timeouts",
     )
 
@@ -39,7 +39,6 @@ class Call:
         self.seconds = 0.0
         self.status = 0
         self.response: Response | None = None
-        self.sent = 0
         self._late = TimedOutError(timeout_text.decode())
         client.deadline.set(timeouts.deadline(self.arrived, None), self._late)
 
@@ -49,39 +48,17 @@ class Call:
 
     def begin(self, response: Response) -> None:
         """Send the head of the answer and what has come of its content."""
-        head_only = self.request.method == b"HEAD" or response.status in {204, 304}
-        if not self.request.complete:
-            self.client.last = True
-        head = [b"HTTP/1.1 %d %b" % (response.status, response.reason), *response.passed]
-        head.append(response.line(b"date") or date_field())
-        if head_only:
-            if response.status != 204 and (length := response.line(b"content-length")):
-                head.append(length)
-        elif response.length is not None:
-            head.append(b"Content-Length: %d" % response.length)
-        elif self.request.http10:
-            response.chunked, self.client.last = False, True
-        else:
-            response.chunked = True
-            head.append(b"Transfer-Encoding: chunked")
-        if self.cold is not None:
-            head.append(b"Server-Timing: cold-start;dur=%d" % round(self.cold * 1000))
-        head += self.client.connection_field(self.request)
-        content = b"" if head_only else response.take()
-        self.sent = len(content)
+        more = [] if self.cold is None else [b"Server-Timing: cold-start;dur=%d" % round(self.cold * 1000)]
         self.response = response
         self.status = response.status
-        self.client.send(b"\r\n".join([*head, b"", content]))
+        self.client.begin(self.request, response, more)
         if self.timeouts.response_start or self.timeouts.idle:
             self.progress()
 
     def carry_on(self, response: Response) -> None:
         """Send more of the content."""
-        if content := response.take():
-            self.sent += len(content)
-            self.client.send(content)
-            if self.timeouts.idle:
-                self.progress()
+        if self.client.carry_on(response) and self.timeouts.idle:
+            self.progress()
 
     def fail(self, error: Exception) -> None:
         """End it with what went wrong: as an answer, or as the end of the one that has begun.
@@ -94,18 +71,10 @@ class Call:
             if not isinstance(error, TimedOutError) or self.response.complete or self.client.sending:
                 self.client.cut(self.response)
                 raise CutError
-            self._end_late(self.response, str(error).encode())
+            self.client.end_late(self.response, str(error).encode())
             return
         if isinstance(error, BadRequestError):
             raise error
         status, text = (error.status, str(error).encode()) if isinstance(error, RequestError) else refusal(error)
         self.status = status
         self.client.answer(self.request, status, text)
-
-    def _end_late(self, response: Response, text: bytes) -> None:
-        """Append the text of a timeout and end the content as well as can be."""
-        if response.chunked:
-            self.client.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text))
-        else:
-            self.client.last = True
-            self.client.send(text if response.length is None else text[: response.length - self.sent])

@@ -40,11 +40,12 @@ NO_HEADERS: Mapping[str, ByHeader] = {}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a *ready* instance listens."""
+    """Where a *ready* instance listens; with `h2c` it is spoken to in HTTP/2, by prior knowledge."""
 
     instance: str
     host: str
     port: int
+    h2c: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from contextlib import suppress
 from gevent import Greenlet, socket, spawn
 
 from emulator.dataplane.call import Call, CutError
+from emulator.dataplane.connection import CHUNK, Connection
+from emulator.dataplane.http1_client import Http1Client
+from emulator.dataplane.http1_instance import Http1Connection
 from emulator.dataplane.message import Response
-from emulator.dataplane.pool import CHUNK, Connection, Pool
+from emulator.dataplane.pool import Pool
 from emulator.dataplane.refusals import BadRequestError, ClientGoneError, InstanceError
 from emulator.dataplane.waiting import receive, send
 
@@ -18,13 +21,13 @@ class NoAnswerError(InstanceError):
     """The instance closed the connection without a byte of an answer."""
 
 
-def exchange(call: Call, pool: Pool, head: bytes) -> int:
+def exchange(call: Call, pool: Pool, fields: list[bytes]) -> int:
     """Carry the request to an instance and the answer to the client.
 
     Args:
         call: the request; of its content as much as was received, the rest is taken from the client.
         pool: connections to the instance.
-        head: the request's head as the instance gets it.
+        fields: lines of the request's head as the instance gets it, but for those that frame the content.
 
     Returns:
         The answer's status, once all of it was sent.
@@ -40,11 +43,11 @@ def exchange(call: Call, pool: Pool, head: bytes) -> int:
     repeatable = request.complete and request.method in IDEMPOTENT
     connection = pool.take()
     # What may have to be sent again, here or to another instance, stays in the request.
-    content = request.framed() if request.complete else request.take()
+    pieces = request.body if request.complete else request.take()
     while True:
         kept = False
         try:
-            response = _carry(call, connection, head + content)
+            response = _carry(call, connection, fields, pieces)
             kept = response.keep_alive and request.complete and not response.body
         except NoAnswerError:
             # It may have been closing the unused connection when the request came.
@@ -60,15 +63,12 @@ def exchange(call: Call, pool: Pool, head: bytes) -> int:
         connection = pool.dial()
 
 
-def _carry(call: Call, connection: Connection, data: bytes) -> Response:
-    reader = connection.reader
-    reader.expect(call.request.method)
+def _carry(call: Call, connection: Connection, fields: list[bytes], pieces: list[bytes]) -> Response:
     upload: Upload | None = None
     try:
-        with suppress(OSError):  # it takes no more, but perhaps said why
-            send(connection.sock, data)
-        if not call.request.complete:
-            upload = Upload(call, connection)
+        rest = connection.ask(call.request, fields, pieces)
+        if rest or not call.request.complete:
+            upload = Upload(call, connection, rest)
         response = _receive_head(connection)
         if response.status == 101:
             _tunnel(call, connection, response)
@@ -76,9 +76,9 @@ def _carry(call: Call, connection: Connection, data: bytes) -> Response:
         call.begin(response)
         while not response.complete:
             if data := _receive(connection):
-                reader.feed(data)
+                connection.feed(data)
             else:
-                reader.end()
+                connection.end()
             call.carry_on(response)
     except (InstanceError, CutError):
         if upload and upload.error:
@@ -94,24 +94,24 @@ def _carry(call: Call, connection: Connection, data: bytes) -> Response:
 
 def _receive(connection: Connection) -> bytes:
     try:
-        return receive(connection.sock, CHUNK)
+        return connection.receive()
     except OSError:
         raise CutError from None
 
 
 def _receive_head(connection: Connection) -> Response:
-    reader, received = connection.reader, False
+    received = False
     connection.wait()
-    while not reader.response.headed:
+    while not connection.response.headed:
         try:
-            data = connection.sock.recv(CHUNK)
+            data = connection.receive()
         except OSError as error:
             raise NoAnswerError(f"read tcp: {(error.strerror or 'broken').lower()}\n") from None
         if not data:
             raise InstanceError("unexpected EOF\n") if received else NoAnswerError("EOF\n")
         received = True
-        reader.feed(data)
-    return reader.response
+        connection.feed(data)
+    return connection.response
 
 
 class Upload:
@@ -121,20 +121,22 @@ class Upload:
         error: why it can't be completed, if it is the client's doing; the instance's connection is shut down then.
     """
 
-    def __init__(self, call: Call, connection: Connection) -> None:
+    def __init__(self, call: Call, connection: Connection, rest: list[bytes]) -> None:
         self.error: ClientGoneError | BadRequestError | None = None
         request = call.request
-        if request.fields.get(b"expect", b"").lower() == b"100-continue" and not request.http10:
-            call.client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._greenlet: Greenlet[..., None] = spawn(self._run, call, connection)
+        expected = request.fields.get(b"expect", b"").lower() == b"100-continue"
+        if expected and not (request.complete or request.http10):
+            call.client.proceed()
+        self._greenlet: Greenlet[..., None] = spawn(self._run, call, connection, rest)
 
-    def _run(self, call: Call, connection: Connection) -> None:
+    def _run(self, call: Call, connection: Connection, rest: list[bytes]) -> None:
         client, request = call.client, call.request
         try:
+            if rest:
+                connection.tell(request, rest)
             while not request.complete:
                 client.receive()
-                if data := request.take():
-                    send(connection.sock, data)
+                connection.tell(request, request.take())
             client.presence.watch()
         except (ClientGoneError, BadRequestError) as error:
             self.error = error
@@ -149,7 +151,7 @@ class Upload:
 def _tunnel(call: Call, connection: Connection, response: Response) -> None:
     """Bytes both ways until one side ends, or the whole request is late."""
     client, request = call.client, call.request
-    if not request.tunnel:
+    if not (request.tunnel and isinstance(client, Http1Client) and isinstance(connection, Http1Connection)):
         raise InstanceError("net/http: backend switched protocols although nobody asked for it\n")
     response.keep_alive, client.last = False, True
     call.response, call.status = response, response.status

@@ -12,8 +12,9 @@ from emulator.core.revision import RevisionKey
 from emulator.core.timeouts import refusal
 from emulator.dataplane.activator import Revision
 from emulator.dataplane.call import Call, CutError
-from emulator.dataplane.client import LINGER, Client
+from emulator.dataplane.client import Client
 from emulator.dataplane.door import Finished
+from emulator.dataplane.http1_client import LINGER, Http1Client
 from emulator.dataplane.message import ORIGINAL_HOST, Request
 from emulator.dataplane.refusals import BadRequestError, ClientGoneError, RequestError
 from emulator.dataplane.routing import RouteTable
@@ -48,7 +49,7 @@ class Gateway:
         self._elsewhere = elsewhere
         self.finished: Callable[[Finished], None] | None = None
         self._listeners: list[tuple[socket.socket, Greenlet[..., None]]] = []
-        self._clients: set[Client] = set()
+        self._clients: set[Http1Client] = set()
         self._connections = Group()
         self._open = self._turned_away = 0
         self._closing = False
@@ -75,9 +76,7 @@ class Gateway:
             listener.close()
         self._listeners.clear()
         for client in list(self._clients):
-            client.last = True
-            if not client.busy:
-                client.sock.close()
+            client.retire()
         self._connections.join(timeout=grace)
 
     def close(self) -> None:
@@ -102,7 +101,7 @@ class Gateway:
                 sock.close()
 
     def _serve(self, sock: socket.socket, address: bytes) -> None:
-        client = Client(sock, address)
+        client = Http1Client(sock, address)
         self._clients.add(client)
         try:
             while not (client.last or self._closing) and (request := client.next_request()):
@@ -121,7 +120,7 @@ class Gateway:
             client.close()
 
     def _turn_away(self, sock: socket.socket) -> None:
-        client = Client(sock, b"")
+        client = Http1Client(sock, b"")
         text = f"The gateway holds {self._limit} connections, as many as it may; raise `ulimit -n`.\n"
         try:
             client.deadline.set(monotonic() + LINGER, ClientGoneError())

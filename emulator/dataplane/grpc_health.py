@@ -24,7 +24,8 @@ from h2.events import (
 from h2.exceptions import H2Error
 
 from emulator.core.gotext import format_duration, quote
-from emulator.dataplane.pool import CHUNK, connect
+from emulator.dataplane.connection import CHUNK
+from emulator.dataplane.pool import connect
 from emulator.dataplane.prober import USER_AGENT
 from emulator.dataplane.refusals import RefusedError
 

@@ -179,7 +179,9 @@ class ResponseReader:
         self.response.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.response.headed:
+        if self.response.headed:
+            self.response.add_trailer(name, value)
+        else:
             self.response.add(name, value, RESPONSE_FIELDS)
 
     def on_headers_complete(self) -> None:

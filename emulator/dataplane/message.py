@@ -39,11 +39,12 @@ class Message:
         passed: all others, as lines ready to be sent, in their order.
         body: pieces of content that were received and not yet taken, without chunk framing.
         length: bytes of content; None where its end shows otherwise (chunks, or the end of the connection).
-        chunked: content comes in chunks.
+        chunked: content goes, in HTTP/1.1, in chunks.
+        trailers: fields behind the content, as lines ready to be sent.
         complete: the last byte was received.
     """
 
-    __slots__ = ("body", "chunked", "complete", "fields", "headed", "length", "passed")
+    __slots__ = ("body", "chunked", "complete", "fields", "headed", "length", "passed", "trailers")
 
     def __init__(self) -> None:
         self.fields: dict[bytes, bytes] = {}
@@ -53,6 +54,7 @@ class Message:
         self.chunked = False
         self.headed = False
         self.complete = False
+        self.trailers: tuple[bytes, ...] = ()
 
     def add(self, name: bytes, value: bytes, own: frozenset[bytes]) -> None:
         """Add one field to those of `own`, or to the ones that are passed on."""
@@ -89,18 +91,17 @@ class Message:
         others = (line for line in self.passed if line.partition(b":")[0].lower() != name.lower())
         self.passed = [*others, b"%b: %b" % (name, value)]
 
-    def framed(self) -> bytes:
-        """The content in `body`, framed as it came: as it is, or in chunks."""
+    def framed(self, pieces: list[bytes]) -> bytes:
+        """Pieces of the content as HTTP/1.1 sends them: as they are, or in chunks, then the trailers."""
         if not self.chunked:
-            return self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        framed = b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in self.body])
-        return framed + b"0\r\n\r\n" if self.complete else framed
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        framed = b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces])
+        return b"\r\n".join([framed + b"0", *self.trailers, b"", b""]) if self.complete else framed
 
-    def take(self) -> bytes:
-        """The same, which is not kept any longer."""
-        framed = self.framed()
-        self.body = []
-        return framed
+    def take(self) -> list[bytes]:
+        """What is in `body`, which is not kept any longer."""
+        taken, self.body = self.body, []
+        return taken
 
 
 class Request(Message):
@@ -180,9 +181,14 @@ class Request(Message):
 
 
 class Response(Message):
-    """A response; `until_close`: its content ends with the connection."""
+    """A response.
 
-    __slots__ = ("keep_alive", "reason", "status", "until_close")
+    Attributes:
+        until_close: its content ends with the connection.
+        sent: bytes of the content that went on to the client.
+    """
+
+    __slots__ = ("keep_alive", "reason", "sent", "status", "until_close")
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,3 +196,9 @@ class Response(Message):
         self.reason = b""
         self.keep_alive = False
         self.until_close = False
+        self.sent = 0
+
+    def add_trailer(self, name: bytes, value: bytes) -> None:
+        """Keep a field that came behind the content, to be passed on."""
+        if name.lower() not in RESPONSE_FIELDS and len(self.trailers) < MAX_FIELDS:
+            self.trailers = (*self.trailers, b"%b: %b" % (name, value))

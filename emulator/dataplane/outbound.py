@@ -35,7 +35,7 @@ class Outbound:
         try:
             pool = Pool(_endpoint(request.fields[b"host"].decode()), self._descriptors)
             pool.close()  # so that no connection is kept
-            exchange(call, pool, _head(request))
+            exchange(call, pool, _fields(request))
         except (RequestError, CutError) as error:
             call.fail(error)
         finally:
@@ -53,13 +53,6 @@ def _endpoint(host: str) -> Endpoint:
     return Endpoint("", str(address[0]), int(address[1]))
 
 
-def _head(request: Request) -> bytes:
-    lines = [
-        b"%b %b HTTP/1.1" % (request.method, request.target),
-        b"Host: " + request.fields[b"host"],
-        *request.passed,
-        *(line for name in _PASSED if (line := request.line(name))),
-        b"Via: 1.1 knative-emulator",
-        *request.framing(),
-    ]
-    return b"\r\n".join([*lines, b"", b""])
+def _fields(request: Request) -> list[bytes]:
+    kept = (line for name in _PASSED if (line := request.line(name)))
+    return [b"Host: " + request.fields[b"host"], *request.passed, *kept, b"Via: 1.1 knative-emulator"]

@@ -5,22 +5,19 @@ import os
 from collections import deque
 from time import monotonic
 
-from gevent import get_hub, socket
+from gevent import socket
 from gevent.lock import Semaphore
 
+from emulator.dataplane.connection import Connection
 from emulator.dataplane.door import Endpoint
-from emulator.dataplane.http1 import ResponseReader
+from emulator.dataplane.http1_instance import Http1Connection
 from emulator.dataplane.refusals import RefusedError
-from emulator.dataplane.waiting import peek
 
 #: Seconds that an unused connection is kept. Below the shortest keep-alive of common servers (gunicorn 2 s, uvicorn and
 #: Node 5 s): the instance would close it, and a POST that meets the closing can't be sent again.
 IDLE = 1.5
 #: Seconds for a connection to be made; on one machine only a full accept queue needs longer than an instant.
 CONNECT_TIMEOUT = 10.0
-#: Bytes taken from a socket at a time, and so the most that is held of a body in one direction.
-CHUNK = 64 * 1024
-
 #: Go's words for what a dial may run into.
 _DIAL_ERRORS = {
     errno.ECONNREFUSED: "connect: connection refused",
@@ -29,52 +26,17 @@ _DIAL_ERRORS = {
 }
 
 
-class Connection:
-    """One connection to an instance."""
-
-    __slots__ = ("_descriptors", "_readable", "open", "reader", "reused", "sock", "unused_since")
-
-    def __init__(self, sock: socket.socket, descriptors: Semaphore) -> None:
-        self.sock = sock
-        self.reader = ResponseReader()
-        self.reused = False
-        self.unused_since = 0.0
-        self.open = True
-        self._descriptors = descriptors
-        self._readable = get_hub().loop.io(sock.fileno(), 1)
-
-    def wait(self) -> None:
-        """Wait for something to read.
-
-        With an answer to be expected only after a while this is cheaper than trying first. And it lets others run: a
-        client and an instance that are quick enough for a greenlet never to wait would keep it to themselves.
-        """
-        get_hub().wait(self._readable)
-
-    def close(self) -> None:
-        """Close it; a second time does nothing."""
-        if self.open:
-            self.open = False
-            self._readable.close()
-            self.reader.close()
-            self.sock.close()
-            self._descriptors.release()
-
-    def alive(self) -> bool:
-        """Neither closed by the instance nor with bytes that nobody asked for."""
-        return peek(self.sock) is None
-
-
 class Pool:
     """The connections to one instance that are not in use, the latest used first.
 
     `descriptors` counts how many connections there may be to all instances; who finds none free waits for one.
     """
 
-    __slots__ = ("_descriptors", "_endpoint", "_unused", "closed")
+    __slots__ = ("_descriptors", "_endpoint", "_made", "_unused", "closed")
 
     def __init__(self, endpoint: Endpoint, descriptors: Semaphore) -> None:
         self._endpoint = endpoint
+        self._made = _http2() if endpoint.h2c else Http1Connection
         self._descriptors = descriptors
         self._unused: deque[Connection] = deque()
         self.closed = False
@@ -105,7 +67,7 @@ class Pool:
         """A new connection. Raises as `take` does."""
         self._descriptors.acquire()
         try:
-            return Connection(connect(self._endpoint.host, self._endpoint.port), self._descriptors)
+            return self._made(connect(self._endpoint.host, self._endpoint.port), self._descriptors)
         except BaseException:
             self._descriptors.release()
             raise
@@ -120,6 +82,12 @@ class Pool:
         self.closed = True
         while self._unused:
             self._unused.pop().close()
+
+
+def _http2() -> type[Connection]:
+    from emulator.dataplane.http2_instance import Http2Connection  # noqa: PLC0415 - memory for those who speak it only
+
+    return Http2Connection
 
 
 def connect(host: str, port: int) -> socket.socket:

@@ -61,7 +61,7 @@ class Instance:
             ticket = gate.enter() if gate else None
             call.instance, begun = self.endpoint.instance, monotonic()
             try:
-                status = exchange(call, self.pool, instance_head(call.request, call.client.address, proxied=proxied))
+                status = exchange(call, self.pool, instance_fields(call.request, call.client.address, proxied=proxied))
                 self.answers[status // 100] += 1
             except RefusedError:
                 call.instance = ""
@@ -90,8 +90,8 @@ class Instance:
             self._gate.clear(RetiredError)
 
 
-def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
-    """The head of a request as the container sees it, measured on a real cluster.
+def instance_fields(request: Request, client: bytes, *, proxied: bool) -> list[bytes]:
+    """The fields of a request as the container sees it, measured on a real cluster.
 
     Every hop appends its peer to X-Forwarded-For. The queue-proxy makes Forwarded of what arrives there, unless the
     client sent one: so it names the client only where the activator was a hop before.
@@ -110,7 +110,6 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
     forwarded = fields.get(b"forwarded") or forwarded_field(hops, host, proto)
     request_id = fields.get(b"x-request-id") or str(uuid.uuid4()).encode()
     lines = [
-        b"%b %b HTTP/1.1" % (request.method, request.target),
         b"Host: " + (fields.get(ORIGINAL_HOST) or fields.get(b"host", b"")),
         *request.passed,
         b"Forwarded: " + forwarded,
@@ -122,7 +121,7 @@ def instance_head(request: Request, client: bytes, *, proxied: bool) -> bytes:
         lines.append(b"X-Forwarded-Host: " + host)
     if proxied:
         lines.append(b"K-Proxy-Request: activator")
-    return b"\r\n".join([*lines, *request.framing(), b"", b""])
+    return lines
 
 
 def forwarded_field(hops: bytes, host: bytes, proto: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """What the gateway costs: requests/s and CPU per request, straight to an app and through the gateway, in one run.
 
-    python loadtest/bench/gateway.py [--seconds 3] [--connections 1 64] [--held 5000]
+    python -m loadtest.bench.gateway [--seconds 3] [--connections 1 64] [--held 5000]
 
 Three processes: a load generator and an app that do next to nothing in Python, and the gateway between them. The figure
 that holds on a busy machine is the gateway's own CPU per request; a real cluster's proxies take 432 us for all three

@@ -58,7 +58,6 @@ def test_a_plain_manifest_is_neither_refused_nor_warned_of(runtime: RuntimeName)
     ("spec", "path"),
     [
         (pod(volumeMounts=[{"name": "v", "mountPath": "/v"}]), "containers[0].volumeMounts"),
-        (pod(ports=[{"containerPort": 80, "name": "h2c"}]), "containers[0].ports[0].name"),
         (pod(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]), "env[0].valueFrom"),
         (pod(resources={"limits": {"nvidia.com/gpu": "1"}}), "containers[0].resources.limits"),
         ({"containers": [*pod()["containers"], *pod()["containers"]]}, "containers can't be had in a process"),

@@ -4,7 +4,7 @@ from typing import Any
 import gevent
 import pytest
 
-from emulator.dataplane import client, plane, pool
+from emulator.dataplane import http1_client, plane, pool
 
 
 def slow(request: Any, sock: Any) -> None:
@@ -62,14 +62,14 @@ def test_no_instance_gets_more_than_its_limit(world: Any) -> None:
 
 @pytest.mark.parametrize("start", ["", "GET / HTTP/1.1\r\nHost: "])
 def test_a_slow_head_is_not_waited_for(world: Any, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
-    monkeypatch.setattr(client, "HEAD_TIMEOUT", 0.1)
-    monkeypatch.setattr(client, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(http1_client, "HEAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(http1_client, "KEEP_ALIVE", 0.1)
     received = world.raw(start.encode())
     assert received.startswith(b"HTTP/1.1 408 ") if start else received == b""
 
 
 def test_an_unused_connection_is_closed_after_a_while(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(http1_client, "KEEP_ALIVE", 0.1)
     world.deploy(world.app(slow))
     sock = world.connect()
     for _ in range(3):

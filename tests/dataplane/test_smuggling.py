@@ -208,4 +208,4 @@ def test_an_answer_with_more_behind_it_ends_the_connection() -> None:
     reader = ResponseReader()
     reader.expect(b"GET")
     reader.feed(as_bytes("HTTP/1.1 200 OK|Content-Length: 2||okHTTP/1.1 200 OK|Content-Length: 4||evil", ""))
-    assert (reader.response.take(), reader.response.complete, reader.response.keep_alive) == (b"ok", True, False)
+    assert (reader.response.take(), reader.response.complete, reader.response.keep_alive) == ([b"ok"], True, False)

@@ -78,17 +78,20 @@ class SimulatedClient:
         self.body = b""
         self.over = False
 
-    def send(self, data: bytes) -> None:
-        if not self.status:
-            head, _, data = data.partition(b"\r\n\r\n")
-            self.status = int(head.split()[1])
-        self.body += data
+    def begin(self, _: Request, response: Response, __: list[bytes]) -> None:
+        self.status = response.status
+        self.carry_on(response)
+
+    def carry_on(self, response: Response) -> bool:
+        pieces = response.take()
+        self.body += b"".join(pieces)
+        return bool(pieces)
+
+    def end_late(self, _: Response, text: bytes) -> None:
+        self.body += text
 
     def answer(self, _: Request | None, status: int, body: bytes = b"") -> None:
         self.status, self.body = status, body
-
-    def connection_field(self, _: Request | None) -> list[bytes]:
-        return []
 
     def go(self) -> None:
         """Close the connection."""
