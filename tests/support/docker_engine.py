@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,7 +68,8 @@ class Engine:
     def gateway(self) -> str:
         """This machine's address on the network that containers are in by default."""
         [config] = self.client.networks.get("bridge").attrs["IPAM"]["Config"]
-        return str(config["Gateway"])
+        # An engine that has started for the first time does not tell it: it takes the first address for itself.
+        return str(config.get("Gateway") or next(ip_network(config["Subnet"]).hosts()))
 
     @functools.cached_property
     def image(self) -> str:
