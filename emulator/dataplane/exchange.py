@@ -80,6 +80,8 @@ def _carry(call: Call, connection: Connection, fields: list[bytes], pieces: list
             else:
                 connection.end()
             call.carry_on(response)
+        if upload and not upload.done:  # half a piece may be on the wire
+            response.keep_alive = False
     except (InstanceError, CutError):
         if upload and upload.error:
             raise upload.error from None
@@ -143,6 +145,11 @@ class Upload:
             _shut_down(connection.sock)
         except OSError:
             pass  # the instance takes no more; its answer says why
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it was sent."""
+        return bool(self._greenlet.successful())
 
     def kill(self) -> None:
         self._greenlet.kill()

@@ -32,7 +32,7 @@ class H2App:
         self.answering = answering
         self.heads: list[dict[str, str]] = []
         self.body = b""
-        self.early = False  # it answers a head
+        self.early = False  # it answers a head, and takes no content
         self.connections = 0
         self.left, self.stream = b"", 0
         self.server = StreamServer(("127.0.0.1", 0), self._serve)
@@ -59,7 +59,8 @@ class H2App:
                     self.answering(self, protocol, event.stream_id)
             case DataReceived():
                 self.body += event.data
-                protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                if not self.early:
+                    protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             case WindowUpdated() if self.left:
                 self.go_on(protocol)
             case StreamEnded() if not self.early:
@@ -200,6 +201,15 @@ def test_an_answer_before_the_end_of_the_content(world: Any, deploy: Any) -> Non
     answer = world.raw(head.encode() + bytes(500_000))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert answer.endswith(b"Connection: close\r\n\r\nhello")
+
+
+def test_a_connection_with_an_unfinished_upload_is_not_used_again(world: Any, deploy: Any) -> None:
+    app = deploy()
+    app.early = True
+    content = bytes(65_535 + 1000)  # more than an instance that takes nothing lets through
+    assert world.ask(f"POST / HTTP/1.1\nContent-Length: {len(content)}", content).body == b"hello"
+    assert world.ask().body == b"hello"
+    assert app.connections == 2
 
 
 def test_an_instance_that_goes_away_is_dialled_anew(world: Any, deploy: Any) -> None:
