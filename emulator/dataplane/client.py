@@ -1,6 +1,6 @@
 """Who a request came from, as those behind the gateway know it: what more comes, and what it is answered.
 
-http1_client.py is one that speaks HTTP/1.1, http2_client.py one stream of a connection in HTTP/2.
+http1_client.py is one that speaks HTTP/1.1.
 """
 
 from abc import ABC, abstractmethod

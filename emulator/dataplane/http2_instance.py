@@ -61,7 +61,7 @@ class Http2Connection(Connection):
 
     def ask(self, request: Request, fields: list[bytes], pieces: list[bytes]) -> list[bytes]:
         self.response = Response()
-        self._unread = 0
+        self._acknowledge()  # the end of the last answer, or the connection's window shrinks from one to the next
         self._stream = self._protocol.get_next_available_stream_id()
         ended = request.complete and not any(pieces)
         try:
@@ -105,12 +105,16 @@ class Http2Connection(Connection):
                 self.sock.sendall(data)
 
     def receive(self) -> bytes:
-        if self._unread and not self.response.complete:
-            self._protocol.acknowledge_received_data(self._unread, self._stream)
-            self._unread = 0
+        self._acknowledge()
         if not self._lock.locked():  # else who sends takes it along: reading must not wait for that
             self._flush()
         return receive(self.sock, CHUNK)
+
+    def _acknowledge(self) -> None:
+        """Make room for as much as was passed on."""
+        if self._unread:
+            self._protocol.acknowledge_received_data(self._unread, self._stream)
+            self._unread = 0
 
     def feed(self, data: bytes) -> None:
         try:

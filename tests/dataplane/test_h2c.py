@@ -137,6 +137,17 @@ def test_an_answer_beyond_the_window_goes_as_the_client_takes_it(world: Any, dep
     assert world.ask().body == content
 
 
+def test_a_connection_has_its_whole_window_for_each_answer(world: Any, deploy: Any) -> None:
+    def big(app: H2App, protocol: H2Connection, stream: int) -> None:
+        protocol.send_headers(stream, [(":status", "200")])
+        app.left, app.stream = bytes(60_000), stream
+        app.go_on(protocol)
+
+    app = deploy(big, timeout=5)
+    assert [len(world.ask().body) for _ in range(5)] == [60_000] * 5
+    assert app.connections == 1
+
+
 def test_trailers_go_on_to_the_client(world: Any, deploy: Any) -> None:
     def told(_: H2App, protocol: H2Connection, stream: int) -> None:
         protocol.send_headers(stream, [(":status", "200")])
